@@ -1,0 +1,104 @@
+//! What every engine promises.
+
+pub mod memory;
+
+use std::future::Future;
+
+use crate::model::{
+    entry::Entry,
+    error::Error,
+    mutation::Mutation,
+    operation::{Applied, Operation, Outcome, Read},
+    range::Range,
+    time::UnixMillis,
+    version::Version,
+};
+
+/// A store of entries. It makes "read, decide, write" atomic for each key and
+/// hands out versions; what a change means is decided by
+/// [`Mutation::decide`]. An expired entry is absent in every answer. What an
+/// engine cannot do it refuses with [`Error::Unsupported`].
+pub trait Engine: Send + Sync + 'static {
+    /// What this store is, at this moment.
+    fn describe(&self) -> Description;
+
+    /// The entry under a key, if there is one.
+    ///
+    /// # Errors
+    /// None on a memory engine; others may be out of reach.
+    fn get(&self, read: Read<'_>) -> impl Future<Output = Result<Option<Entry>, Error>> + Send;
+
+    /// Makes one change, or refuses it and changes nothing.
+    ///
+    /// # Errors
+    /// What [`Mutation::decide`] refuses, and [`Error::MemoryFull`].
+    fn mutate(&self, mutation: Mutation<'_>)
+    -> impl Future<Output = Result<Applied, Error>> + Send;
+
+    /// Carries out `operations` in order, each for itself, later ones seeing
+    /// what earlier ones did. One answer for each, in the same order.
+    ///
+    /// Entries in the answers have `reply_bytes_max` bytes together, counted by
+    /// [`crate::model::entry::reply_bytes`]; an operation whose answer would
+    /// pass that is not carried out: [`Error::ReplyTooLarge`].
+    fn batch(
+        &self,
+        operations: &[Operation<'_>],
+        reply_bytes_max: usize,
+    ) -> impl Future<Output = Vec<Result<Outcome, Error>>> + Send;
+
+    /// A page of entries in key order.
+    ///
+    /// # Errors
+    /// None on a memory engine; others may be out of reach.
+    fn list(&self, query: ListQuery<'_>) -> impl Future<Output = Result<Page, Error>> + Send;
+
+    /// The work that the engine does beside its calls, such as removing what
+    /// has expired. To be run once; returns only when there is nothing to do
+    /// ever again.
+    fn tend(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// What a store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// The name of the engine.
+    pub engine: &'static str,
+    /// Which store: versions of different stores cannot be compared.
+    pub store_id: String,
+    /// The last version that was given out.
+    pub version: Version,
+    /// The store's clock.
+    pub now: UnixMillis,
+    /// The rpcs that it carries out, in alphabetical order.
+    pub capabilities: &'static [&'static str],
+    /// How many bytes of memory it may take up; `None`: it holds none.
+    pub memory_max: Option<u64>,
+}
+
+/// Asks for a page.
+#[derive(Clone, Copy, Debug)]
+pub struct ListQuery<'a> {
+    /// Which keys.
+    pub range: &'a Range,
+    /// Only keys after this one: the last of the page before.
+    pub after: Option<&'a str>,
+    /// How many entries at most; above 0.
+    pub entries_max: usize,
+    /// How many bytes they may have together, counted by
+    /// [`crate::model::entry::reply_bytes`]. The first entry is given whatever its size.
+    pub reply_bytes_max: usize,
+    /// Whether values are left out.
+    pub omit_value: bool,
+}
+
+/// A page of entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// In key order.
+    pub entries: Vec<Entry>,
+    /// Whether more may follow. False only at the end.
+    pub more: bool,
+    /// The store's version from before the page was read.
+    pub version: Version,
+}

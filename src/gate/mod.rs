@@ -1,0 +1,4 @@
+//! What every call passes on its way in: limits, identity, one span. The one
+//! place that says no.
+
+pub mod refusal;

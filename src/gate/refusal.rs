@@ -1,0 +1,51 @@
+//! Why a call was refused before, or cut off while, the engine was asked.
+
+/// A reason to refuse a call that has nothing to do with what is stored. Each
+/// wire has one table that says how it answers these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The engine is not open yet: try again.
+    Opening,
+    /// The server is stopping: try again elsewhere.
+    Draining,
+    /// `connections_max` is reached and this connection serves health alone.
+    ConnectionsFull {
+        /// The limit.
+        connections_max: u64,
+    },
+    /// Too many calls at once on the whole server.
+    CallsInFlight {
+        /// The limit.
+        calls_in_flight_max: u64,
+    },
+    /// Too many bytes of requests and replies at once on the whole server.
+    BytesInFlight {
+        /// The limit.
+        bytes_in_flight_max: u64,
+    },
+    /// Too many health watches at once.
+    HealthWatches {
+        /// The limit.
+        health_watches_max: u64,
+    },
+    /// The request did not arrive in time.
+    RequestRead {
+        /// The limit.
+        request_read_ms_max: u64,
+    },
+    /// The caller's own deadline (`grpc-timeout`) has passed.
+    Deadline,
+    /// The caller's deadline cannot be read.
+    TimeoutMalformed,
+    /// The request message is larger than the server takes.
+    MessageTooLarge {
+        /// The limit.
+        message_bytes_max: u64,
+    },
+    /// The request is not one whole gRPC message.
+    MessageMalformed,
+    /// The request is compressed in a way that the server does not know.
+    EncodingUnknown,
+    /// There is no such method.
+    MethodUnknown,
+}

@@ -1,0 +1,7 @@
+//! nanokv: a key-value microservice. A value under a key, with a time to live,
+//! over gRPC.
+
+pub mod engine;
+pub mod gate;
+pub mod model;
+pub mod proto;

@@ -1,0 +1,3 @@
+//! Parse, choose a command, exit code.
+
+fn main() {}

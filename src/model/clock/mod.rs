@@ -1,0 +1,18 @@
+//! What time it is, for everything that expires.
+
+pub mod held;
+pub mod store;
+
+use std::future::Future;
+
+use crate::model::time::UnixMillis;
+
+/// The one source of time of a store. Never goes back. A clone is the same
+/// clock.
+pub trait Clock: Clone + Send + Sync + 'static {
+    /// What time it is.
+    fn now(&self) -> UnixMillis;
+
+    /// Returns when [`Self::now`] is `time` or later.
+    fn sleep_until(&self, time: UnixMillis) -> impl Future<Output = ()> + Send;
+}

@@ -1,0 +1,70 @@
+//! What stands under a key, as an engine gives it out.
+
+use crate::model::{time::UnixMillis, value::Value, version::Version};
+
+/// A key with its value, version and deadline. Opaque: how it is laid out may
+/// change without a caller noticing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    key: String,
+    value: Option<Value>,
+    version: Version,
+    deadline: Option<UnixMillis>,
+}
+
+impl Entry {
+    /// Puts an entry together. `value` is `None` only where the caller asked
+    /// for it to be left out.
+    #[must_use]
+    pub const fn new(
+        key: String,
+        value: Option<Value>,
+        version: Version,
+        deadline: Option<UnixMillis>,
+    ) -> Self {
+        Self {
+            key,
+            value,
+            version,
+            deadline,
+        }
+    }
+
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The value; `None` where it was left out.
+    #[must_use]
+    pub const fn value(&self) -> Option<&Value> {
+        self.value.as_ref()
+    }
+
+    /// The version that the last change of the value took.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
+    /// From when on the key is absent; `None`: it never expires.
+    #[must_use]
+    pub const fn deadline(&self) -> Option<UnixMillis> {
+        self.deadline
+    }
+
+    /// Takes it apart, without a copy: key and value.
+    #[must_use]
+    pub fn into_parts(self) -> (String, Option<Value>) {
+        (self.key, self.value)
+    }
+}
+
+/// How many bytes an answer with an entry takes up in a reply at most: what an
+/// engine counts against `reply_bytes_max`. Key, value, and 128 bytes for
+/// everything of fixed size around them.
+#[must_use]
+pub const fn reply_bytes(key_bytes: usize, value_bytes: usize) -> usize {
+    128 + key_bytes + value_bytes
+}

@@ -1,0 +1,15 @@
+//! What nanokv talks about: keys, values, entries, versions, deadlines, and
+//! what a change means. No wire, no engine, no I/O.
+
+pub mod clock;
+pub mod entry;
+pub mod error;
+pub mod expiry;
+pub mod key;
+pub mod limits;
+pub mod mutation;
+pub mod operation;
+pub mod range;
+pub mod time;
+pub mod value;
+pub mod version;

@@ -1,0 +1,15 @@
+//! The stubs that build.rs makes of the contract in `proto/`, and the codec
+//! that they use.
+
+#![expect(
+    clippy::pedantic,
+    clippy::as_conversions,
+    reason = "generated; the comments are the contract's"
+)]
+
+pub mod codec;
+
+tonic::include_proto!("nanokv.v1");
+
+/// The contract as a `google.protobuf.FileDescriptorSet`, comments included.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/nanokv.binpb"));
