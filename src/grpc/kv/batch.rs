@@ -28,7 +28,9 @@ pub(super) struct Batch<'a> {
     /// Those without a failure, in the same order.
     pub(super) operations: Vec<Operation<'a>>,
     /// What is left for entries.
-    pub(super) reply_bytes_max: usize,
+    pub(super) entries_bytes_max: usize,
+    /// What the whole reply may have.
+    reply_bytes_max: usize,
 }
 
 impl<'a> Batch<'a> {
@@ -41,6 +43,7 @@ impl<'a> Batch<'a> {
         let mut batch = Self {
             slots: Vec::with_capacity(given.operations.len()),
             operations: Vec::with_capacity(given.operations.len()),
+            entries_bytes_max: limits.reply_bytes_max,
             reply_bytes_max: limits.reply_bytes_max,
         };
         for operation in &given.operations {
@@ -57,7 +60,7 @@ impl<'a> Batch<'a> {
                 }
             };
             batch.slots.push((kind, failed));
-            batch.reply_bytes_max = batch.reply_bytes_max.saturating_sub(bytes);
+            batch.entries_bytes_max = batch.entries_bytes_max.saturating_sub(bytes);
         }
         Ok(batch)
     }
@@ -74,16 +77,23 @@ impl<'a> Batch<'a> {
                     let (operation, answer) = answers.next()?;
                     Some(match answer {
                         Ok(outcome) => response::result(operation, outcome),
-                        Err(error) => {
-                            let error = request::within(error, kind);
-                            response::failed(Failure::from(&error))
-                        }
+                        Err(error) => refused(error, kind, self.reply_bytes_max),
                     })
                 })
             })
             .collect();
         proto::BatchResponse { results }
     }
+}
+
+/// The failure of an operation of `kind` that the engine refused.
+fn refused(error: Error, kind: &str, reply_bytes_max: usize) -> proto::OperationResult {
+    let error = match error {
+        // The engine knows what was left for entries only.
+        Error::ReplyTooLarge { .. } => Error::ReplyTooLarge { reply_bytes_max },
+        other => request::within(other, kind),
+    };
+    response::failed(Failure::from(&error))
 }
 
 /// The bytes of a result inside a reply: itself, its tag and its length.
@@ -223,11 +233,11 @@ mod tests {
         operations.extend(vec![get(""); 50]);
         let request = proto::BatchRequest { operations };
         let batch = Batch::decode(&request, &limits).unwrap();
-        assert!(batch.reply_bytes_max > 0);
+        assert!(batch.entries_bytes_max > 0);
 
         // An engine that gives as much as it is let to, and refuses the rest.
         let value_bytes = 4000;
-        let mut left = batch.reply_bytes_max;
+        let mut left = batch.entries_bytes_max;
         let answers: Vec<_> = (0..50)
             .map(|_| {
                 let bytes = crate::model::entry::reply_bytes(9, value_bytes);

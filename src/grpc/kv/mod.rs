@@ -105,7 +105,7 @@ impl<E: Engine> KvService for Kv<E> {
         let batch = Batch::decode(&request, &self.limits).map_err(refused)?;
         let answers = self
             .engine()?
-            .batch(&batch.operations, batch.reply_bytes_max)
+            .batch(&batch.operations, batch.entries_bytes_max)
             .await;
         Ok(Response::new(batch.reply(answers)))
     }
@@ -160,3 +160,6 @@ fn refused(error: Error) -> Status {
 fn unsupported(capability: &'static str) -> Status {
     refused(Error::Unsupported { capability })
 }
+
+#[cfg(test)]
+mod tests;
