@@ -192,7 +192,10 @@ async fn a_batch_that_is_too_long_does_nothing(server: Server) {
         request.operations = vec![kv.increment("n").into(); 1025];
     });
     let refusal = long.invalid("operations").await;
-    assert!(refusal.message.contains("batch_operations_max"), "{refusal:?}");
+    assert!(
+        refusal.message.contains("batch_operations_max"),
+        "{refusal:?}"
+    );
     assert_eq!(kv.get("n").await, None);
 }
 
@@ -228,7 +231,11 @@ async fn an_operation_whose_answer_passes_the_reply_is_not_carried_out(server: S
         let refusal = slot.refused(Code::ResourceExhausted);
         assert_eq!(refusal.reason, "REPLY_TOO_LARGE");
     }
-    assert_eq!(slots[7].value(), Some(&text("1")), "what fits is carried out");
+    assert_eq!(
+        slots[7].value(),
+        Some(&text("1")),
+        "what fits is carried out"
+    );
     let untouched = kv.get("d").await.unwrap();
     assert_eq!(untouched.value, Some(data(vec![7; 1_000_000])));
     assert_eq!(untouched.expire_time, None);

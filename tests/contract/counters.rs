@@ -1,11 +1,9 @@
 //! Increment: adds to a number in one step, creating it when absent.
 
-use nanokv::proto::IncrementRequest;
 use tokio::task::JoinSet;
 use tonic::Code;
 
 use crate::support::{
-    call::Call,
     server::Server,
     words::{IntoValue, Span, data, number, start_plus, text},
 };
@@ -66,7 +64,10 @@ async fn a_result_out_of_bounds_is_refused_and_nothing_changes(server: Server) {
     let kv = server.start().await;
     kv.set("n", 5).await;
     let before = kv.get("n").await;
-    for beyond in [kv.increment("n").by(6).max(10), kv.increment("n").by(-6).min(0)] {
+    for beyond in [
+        kv.increment("n").by(6).max(10),
+        kv.increment("n").by(-6).min(0),
+    ] {
         beyond.refused(Code::FailedPrecondition).await;
         assert_eq!(kv.get("n").await, before);
     }
@@ -81,10 +82,10 @@ async fn a_new_counter_out_of_bounds_is_not_created(server: Server) {
 
 async fn the_bounds_are_inclusive(server: Server) {
     let kv = server.start().await;
-    let exact = |call: Call<'_, IncrementRequest>| call.min(3).max(3);
-    assert_eq!(exact(kv.increment("n").by(3)).await.number, Some(3));
-    assert_eq!(exact(kv.increment("n").by(0)).await.number, Some(3));
-    exact(kv.increment("n")).refused(Code::FailedPrecondition).await;
+    let exactly_3 = |delta| kv.increment("n").by(delta).min(3).max(3);
+    assert_eq!(exactly_3(3).await.number, Some(3));
+    assert_eq!(exactly_3(0).await.number, Some(3));
+    exactly_3(1).refused(Code::FailedPrecondition).await;
 }
 
 async fn the_bounds_are_of_the_result_alone(server: Server) {

@@ -72,7 +72,10 @@ async fn describe_tells_the_limits_by_default(server: Server) {
 
 async fn describe_tells_the_limits_that_were_set(server: Server) {
     let server = server.default_ttl(10.seconds());
-    let kv = server.limits(|limits| limits.page_entries_max = 7).start().await;
+    let kv = server
+        .limits(|limits| limits.page_entries_max = 7)
+        .start()
+        .await;
     let limits = kv.describe().await.limits.unwrap();
     assert_eq!(limits.page_entries_max, 7);
     assert_eq!(limits.default_ttl.unwrap().seconds, 10);

@@ -7,7 +7,7 @@ use crate::support::{
     call::Expiry,
     kv::Kv,
     server::Server,
-    words::{Span, START, start_minus, start_plus, text},
+    words::{START, Span, start_minus, start_plus, text},
 };
 
 contract![
@@ -116,7 +116,9 @@ async fn an_entry_is_there_until_the_millisecond_of_its_deadline(server: Server)
     let kv = server.start().await;
     kv.set("a", "1").ttl(1.millis()).await;
     kv.set("b", "1").ttl(1500.millis()).await;
-    kv.set("c", "1").expire_time(start_plus(1501.millis())).await;
+    kv.set("c", "1")
+        .expire_time(start_plus(1501.millis()))
+        .await;
     assert_eq!(kv.list().keys().await, ["a", "b", "c"]);
     kv.advance(1.millis());
     assert_eq!(kv.list().keys().await, ["b", "c"]);
@@ -141,7 +143,11 @@ async fn a_ttl_is_at_most_ttl_max(server: Server) {
     let kv = server.start().await;
     let stored = kv.set("a", "1").ttl(100.years()).await;
     assert_eq!(stored.expire_time, Some(start_plus(100.years())), "not cut");
-    for above in [100.years() + 1.nanos(), 100.years() + 1.millis(), 101.years()] {
+    for above in [
+        100.years() + 1.nanos(),
+        100.years() + 1.millis(),
+        101.years(),
+    ] {
         let refusal = kv.set("a", "1").ttl(above).invalid("ttl").await;
         assert!(refusal.message.contains("ttl_max"), "{refusal:?}");
     }

@@ -72,8 +72,24 @@ async fn keys_are_ordered_by_their_bytes(server: Server) {
     let kv = server.start().await;
     // Where UTF-16, a locale or a signed byte would order otherwise.
     let mut keys = vec![
-        "B", "a", "ab", "a b", "Z", "é", "z", "\u{80}", "~", "\u{ffee}", "\u{10000}", "aa", "a0",
-        "a~", "abcdefgh", "abcdefghi", "abcd", "abce",
+        "B",
+        "a",
+        "ab",
+        "a b",
+        "Z",
+        "é",
+        "z",
+        "\u{80}",
+        "~",
+        "\u{ffee}",
+        "\u{10000}",
+        "aa",
+        "a0",
+        "a~",
+        "abcdefgh",
+        "abcdefghi",
+        "abcd",
+        "abce",
     ];
     for key in &keys {
         kv.set(key, "1").await;

@@ -28,7 +28,10 @@ contract![
 async fn an_empty_store_lists_nothing(server: Server) {
     let kv = server.start().await;
     let page = kv.list().await;
-    assert_eq!((page.entries, page.next_page_token), (vec![], String::new()));
+    assert_eq!(
+        (page.entries, page.next_page_token),
+        (vec![], String::new())
+    );
 }
 
 async fn entries_are_whole_and_in_key_order(server: Server) {

@@ -45,7 +45,11 @@ async fn a_page_has_at_most_page_size_entries(server: Server) {
     let kv = numbered(server, 25).await;
     let pages = kv.list().page_size(10).pages().await;
     assert!(pages.iter().all(|page| page.entries.len() <= 10));
-    assert_eq!(pages[0].entries.len(), 10, "nothing stands against a full one");
+    assert_eq!(
+        pages[0].entries.len(),
+        10,
+        "nothing stands against a full one"
+    );
 }
 
 async fn an_empty_token_is_the_only_end(server: Server) {
@@ -123,7 +127,9 @@ async fn a_token_that_is_garbage_is_refused(server: Server) {
     let long = "A".repeat(100_000);
     let cut = &token[..token.len() - 1];
     let longer = format!("{token}AAAA");
-    for garbage in ["x", "key-0003", "AAAA", "====", "\0", "é", &long, cut, &longer] {
+    for garbage in [
+        "x", "key-0003", "AAAA", "====", "\0", "é", &long, cut, &longer,
+    ] {
         kv.list().page_token(garbage).invalid("page_token").await;
     }
 }
@@ -214,7 +220,10 @@ async fn the_version_is_from_before_the_first_page_and_on_every_page(server: Ser
             break;
         }
     }
-    assert!(kv.list().await.version > version, "a new listing, a new one");
+    assert!(
+        kv.list().await.version > version,
+        "a new listing, a new one"
+    );
 }
 
 async fn a_page_ends_before_reply_bytes_max(server: Server) {

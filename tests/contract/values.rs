@@ -55,7 +55,23 @@ async fn a_value_of_any_size_up_to_the_limit_comes_back_the_same(server: Server)
     let kv = server.start().await;
     // Up and down, over the borders of what an engine may lay out differently.
     let sizes = [
-        1, 7, 8, 9, 63, 64, 65, 255, 256, 257, 1000, 4096, 8191, 8192, 8193, 65_536, 1 << 20,
+        1,
+        7,
+        8,
+        9,
+        63,
+        64,
+        65,
+        255,
+        256,
+        257,
+        1000,
+        4096,
+        8191,
+        8192,
+        8193,
+        65_536,
+        1 << 20,
     ];
     for size in sizes.into_iter().chain(sizes.into_iter().rev()) {
         let value: Vec<u8> = (0_u8..=250).cycle().take(size).collect();
@@ -142,7 +158,10 @@ async fn set_gives_the_entry_before_only_when_asked(server: Server) {
     assert_eq!(kv.set("a", "1").return_previous().await.previous, None);
     assert_eq!(kv.set("a", "2").ttl(10.seconds()).await.previous, None);
     let before = kv.get("a").await;
-    assert_eq!(before.as_ref().and_then(deadline), Some(start_plus(10.seconds())));
+    assert_eq!(
+        before.as_ref().and_then(deadline),
+        Some(start_plus(10.seconds()))
+    );
     assert_eq!(kv.set("a", "3").return_previous().await.previous, before);
 }
 
@@ -159,7 +178,11 @@ async fn delete_removes_the_entry(server: Server) {
 async fn delete_of_an_absent_key_is_ok_and_says_so(server: Server) {
     let kv = server.start().await;
     let removed = kv.delete("a").return_previous().await;
-    assert_eq!(removed.deleted, Some(false), "set, so that grpcurl shows it");
+    assert_eq!(
+        removed.deleted,
+        Some(false),
+        "set, so that grpcurl shows it"
+    );
     assert_eq!((removed.version, removed.previous), (0, None));
 }
 

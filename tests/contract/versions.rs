@@ -39,7 +39,12 @@ async fn versions_increase_over_all_keys_and_calls(server: Server) {
         kv.delete("b").await.version,
         kv.increment("n").await.version,
     ];
-    versions.extend(batch.await.iter().map(crate::support::requests::Slot::version));
+    versions.extend(
+        batch
+            .await
+            .iter()
+            .map(crate::support::requests::Slot::version),
+    );
     versions.push(kv.set("b", "2").await.version);
     assert!(versions.is_sorted_by(|a, b| a < b), "{versions:?}");
     assert!(versions.iter().all(|version| *version > 0));
@@ -97,7 +102,10 @@ async fn delete_of_an_absent_key_takes_none(server: Server) {
 async fn a_refusal_takes_none(server: Server) {
     let kv = server.start().await;
     let before = kv.set("a", "1").await.version;
-    kv.set("a", "2").if_absent().refused(Code::AlreadyExists).await;
+    kv.set("a", "2")
+        .if_absent()
+        .refused(Code::AlreadyExists)
+        .await;
     kv.delete("b").if_present().refused(Code::NotFound).await;
     kv.increment("a").refused(Code::FailedPrecondition).await;
     kv.touch("a").if_version(1).refused(Code::Aborted).await;

@@ -8,10 +8,7 @@ use nanokv::{
         self as pb, admin_service_client::AdminServiceClient, kv_service_client::KvServiceClient,
     },
 };
-use tonic::{
-    Status,
-    transport::{Channel, Endpoint},
-};
+use tonic::transport::{Channel, Endpoint};
 
 use crate::support::{
     call::{Call, message},
@@ -145,13 +142,8 @@ impl Kv {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(CEILING, reached)
+        tokio::time::timeout(self.server.patience(), reached)
             .await
             .unwrap_or_else(|_| panic!("version {version} was never reached"));
     }
 }
-
-/// How long a state is waited for that must come. Generous: it is passed only
-/// by what is broken.
-const CEILING: Duration = Duration::from_secs(20);
-

@@ -158,12 +158,7 @@ impl PlainEngine {
                     Some(entry) if self.has(Fault::VersionReused) => entry.version(),
                     _ => store.next_version(),
                 };
-                let entry = Entry::new(
-                    key.to_owned(),
-                    Some(self.stored(value)),
-                    version,
-                    deadline,
-                );
+                let entry = Entry::new(key.to_owned(), Some(self.stored(value)), version, deadline);
                 store.entries.insert(key.to_owned(), entry.clone());
                 let previous = if self.has(Fault::PreviousIsNew) {
                     current.and(Some(entry))
@@ -391,8 +386,7 @@ impl Engine for PlainEngine {
         let mut bytes = 0;
         let mut results: Vec<Result<Outcome, Error>> = Vec::new();
         for operation in operations {
-            if let (true, Some(Err(error))) =
-                (self.has(Fault::BatchStopsAtFailure), results.last())
+            if let (true, Some(Err(error))) = (self.has(Fault::BatchStopsAtFailure), results.last())
             {
                 results.push(Err(error.clone()));
                 continue;

@@ -25,7 +25,10 @@ impl Refusal {
     /// begins with its reason.
     fn checked(self) -> Self {
         let upper_snake = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-        assert!(!self.reason.is_empty() && self.reason.len() <= 63, "{self:?}");
+        assert!(
+            !self.reason.is_empty() && self.reason.len() <= 63,
+            "{self:?}"
+        );
         assert!(self.reason.chars().all(upper_snake), "{self:?}");
         assert!(self.message.starts_with(&self.reason), "{self:?}");
         if self.code == Code::InvalidArgument {

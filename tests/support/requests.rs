@@ -4,9 +4,7 @@ use nanokv::proto as pb;
 use tonic::{Code, Status};
 
 use crate::support::{
-    call::{
-        Call, Conditional, Expiring, Expiry, Listed, Reading, Replacing, Rpc, message,
-    },
+    call::{Call, Conditional, Expiring, Expiry, Listed, Reading, Replacing, Rpc, message},
     kv::Kv,
     refusal::Refusal,
 };
