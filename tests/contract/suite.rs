@@ -8,7 +8,7 @@ use crate::support::server::Server;
 #[derive(Clone, Copy)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
-    pub(crate) run: fn(Server) -> Pin<Box<dyn Future<Output = ()>>>,
+    pub(crate) run: fn(Server) -> Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 /// Lists the cases of a file, each an `async fn(Server)` of it: as `CASES`,

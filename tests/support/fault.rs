@@ -1,5 +1,11 @@
 //! The ways in which the plain engine can be broken on purpose.
 
+use nanokv::model::{
+    expiry::{Expiry, ExpiryRules},
+    mutation::{Change, Condition, Current, Mutation, TouchMode},
+    time::UnixMillis,
+};
+
 /// What is wrong with an engine. Each breaks a promise of the contract, and
 /// the suite must notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +56,8 @@ pub(crate) enum Fault {
     BoundsIgnored,
     /// Pages are not in key order.
     ListUnordered,
+    /// Pages are in an order that takes A for a.
+    OrderIgnoresCase,
     /// The end of a range is listed too.
     EndIsInclusive,
     /// The prefix of a range is not looked at.
@@ -70,4 +78,57 @@ pub(crate) enum Fault {
     MemoryUnbounded,
     /// A full store refuses every Set, also one that does not grow it.
     MemoryFullRefusesAll,
+    /// Describe tells the version that the store began with.
+    DescribesOldVersion,
+    /// Describe lists what is not built.
+    ClaimsWhatIsNotBuilt,
+}
+
+impl Fault {
+    /// Makes of a change what an engine with this fault takes it for.
+    pub(crate) fn spoil(self, mutation: &mut Mutation<'_>, current: Option<&Current>) {
+        let condition = &mut mutation.condition;
+        match (self, &mut mutation.change) {
+            (Self::ConditionIgnored, _) => *condition = None,
+            (Self::VersionConditionMetByAny, _) => {
+                if let (Some(Condition::Version(version)), Some(entry)) = (condition, current) {
+                    *version = entry.version;
+                }
+            }
+            (Self::KeepExpiryLost, Change::Set { expiry, .. }) if *expiry == Expiry::Keep => {
+                *expiry = Expiry::Default;
+            }
+            (Self::DefaultTtlIgnored, Change::Set { expiry, .. }) if *expiry == Expiry::Default => {
+                *expiry = Expiry::Never;
+            }
+            (Self::TouchModeIgnored, Change::Touch { mode, .. }) => *mode = TouchMode::Any,
+            (Self::BoundsIgnored, Change::Increment(increment)) => {
+                (increment.min, increment.max) = (i64::MIN, i64::MAX);
+            }
+            _ => {}
+        }
+    }
+
+    /// Makes of the deadline of a stored entry what an engine with this fault
+    /// stores.
+    pub(crate) fn spoil_deadline(
+        self,
+        deadline: &mut Option<UnixMillis>,
+        change: Change<'_>,
+        now: UnixMillis,
+    ) {
+        match (self, change) {
+            (Self::DeadlineInSeconds, _) => {
+                *deadline = deadline.map(|it| UnixMillis::new(it.get() / 1000 * 1000));
+            }
+            (Self::IncrementMovesDeadline, Change::Increment(increment)) => {
+                let rules = ExpiryRules::default();
+                *deadline = increment
+                    .expiry
+                    .deadline(now, None, rules)
+                    .unwrap_or(*deadline);
+            }
+            _ => {}
+        }
+    }
 }
