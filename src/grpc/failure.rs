@@ -53,7 +53,7 @@ impl Failure {
 
     /// With a changing part of the message, for programs.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+    pub fn with(mut self, name: &'static str, value: &impl ToString) -> Self {
         self.metadata.push((name, value.to_string()));
         self
     }
@@ -61,8 +61,8 @@ impl Failure {
     /// With the limit that was passed: its name under `limit`, and its value
     /// under its name.
     #[must_use]
-    pub fn with_limit(self, name: &'static str, value: impl ToString) -> Self {
-        self.with("limit", name).with(name, value)
+    pub fn with_limit(self, name: &'static str, value: u64) -> Self {
+        self.with("limit", &name).with(name, &value)
     }
 
     /// With the field that breaks a rule.
@@ -72,7 +72,7 @@ impl Failure {
             field: field.to_owned(),
             description: description.to_owned(),
         });
-        self.with("field", field).with("description", description)
+        self.with("field", &field).with("description", &description)
     }
 
     /// With the milliseconds after which trying again may help.
@@ -88,7 +88,7 @@ impl Failure {
     pub fn with_echo(mut self, name: &'static str, given: &str) -> Self {
         let shown = cut(given, ECHO_BYTES_MAX);
         self.text = format!("{} ({name} \"{shown}\")", self.text).into();
-        self.with(name, shown)
+        self.with(name, &shown)
     }
 
     /// The status code.
@@ -123,7 +123,7 @@ impl From<Failure> for Status {
         let mut details = ErrorDetails::with_error_info(failure.reason, DOMAIN, failure.metadata());
         if let Some(Violation { field, description }) = &failure.violation {
             let mut violation = FieldViolation::new(field, description);
-            violation.reason = failure.reason.to_owned();
+            failure.reason.clone_into(&mut violation.reason);
             details.set_bad_request(vec![violation]);
         }
         if let Some(millis) = failure.retry_ms {

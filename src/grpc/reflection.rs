@@ -37,3 +37,68 @@ fn builder() -> Builder<'static> {
         Builder::register_encoded_file_descriptor_set,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio_stream::StreamExt;
+    use tonic_reflection::pb::v1::{
+        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+    };
+
+    use super::*;
+
+    async fn ask(routes: Routes, question: MessageRequest) -> MessageResponse {
+        let question = ServerReflectionRequest {
+            host: String::new(),
+            message_request: Some(question),
+        };
+        let answers = ServerReflectionClient::new(routes)
+            .server_reflection_info(tokio_stream::once(question))
+            .await;
+        let answer = answers.unwrap().into_inner().next().await;
+        answer.unwrap().unwrap().message_response.unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_service_is_listed_once() {
+        let routes = add(Routes::default(), 1024).unwrap();
+        let answer = ask(routes, MessageRequest::ListServices(String::new())).await;
+        let MessageResponse::ListServicesResponse(list) = answer else {
+            panic!("{answer:?}")
+        };
+        let mut names: Vec<String> = list
+            .service
+            .into_iter()
+            .map(|service| service.name)
+            .collect();
+        names.sort();
+        assert_eq!(
+            names,
+            [
+                "grpc.health.v1.Health",
+                "grpc.reflection.v1.ServerReflection",
+                "grpc.reflection.v1alpha.ServerReflection",
+                "nanokv.v1.AdminService",
+                "nanokv.v1.KvService",
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn the_details_of_errors_can_be_looked_up() {
+        let routes = add(Routes::default(), 1024).unwrap();
+        for symbol in [
+            "google.rpc.ErrorInfo",
+            "google.rpc.BadRequest",
+            "google.rpc.RetryInfo",
+        ] {
+            let question = MessageRequest::FileContainingSymbol(symbol.into());
+            let answer = ask(routes.clone(), question).await;
+            assert!(
+                matches!(answer, MessageResponse::FileDescriptorResponse(_)),
+                "{symbol}"
+            );
+        }
+    }
+}

@@ -8,6 +8,7 @@ use crate::{
     model::{
         error::{Error, Invalid, Rule},
         key::Key,
+        version::Version,
     },
     proto::codec::MESSAGE_MALFORMED,
 };
@@ -45,23 +46,23 @@ impl From<&Error> for Failure {
                 "KEY_EXISTS",
                 format!("the key is present at version {}", current.get()),
             )
-            .with("current_version", current.get()),
+            .with("current_version", &current.get()),
             Error::KeyAbsent => Self::new(Code::NotFound, "KEY_NOT_FOUND", "the key is absent"),
             Error::VersionMismatch { current } => {
-                let current = current.map_or(0, |version| version.get());
+                let current = current.map_or(0, Version::get);
                 Self::new(
                     Code::Aborted,
                     "VERSION_MISMATCH",
                     format!("the version is {current}, and 0 means absent"),
                 )
-                .with("current_version", current)
+                .with("current_version", &current)
             }
             Error::WrongKind { kind } => Self::new(
                 Code::FailedPrecondition,
                 "WRONG_KIND",
                 format!("the value is of kind {}, not number", kind.name()),
             )
-            .with("kind", kind.name()),
+            .with("kind", &kind.name()),
             Error::CounterOutOfBounds { number, min, max } => Self::new(
                 Code::FailedPrecondition,
                 "COUNTER_OUT_OF_BOUNDS",
@@ -81,13 +82,16 @@ impl From<&Error> for Failure {
                 "MEMORY_FULL",
                 format!("the store holds all it may, memory_max is {memory_max}"),
             )
-            .with_limit("memory_max", memory_max),
+            .with_limit("memory_max", *memory_max),
             Error::ReplyTooLarge { reply_bytes_max } => Self::new(
                 Code::ResourceExhausted,
                 "REPLY_TOO_LARGE",
                 format!("the reply would pass reply_bytes_max, which is {reply_bytes_max}"),
             )
-            .with_limit("reply_bytes_max", reply_bytes_max),
+            .with_limit(
+                "reply_bytes_max",
+                u64::try_from(*reply_bytes_max).unwrap_or(u64::MAX),
+            ),
             Error::Unsupported { capability } => Self::new(
                 Code::Unimplemented,
                 "UNSUPPORTED",
@@ -229,3 +233,6 @@ const fn concerns_key(error: &Error) -> bool {
         | Error::Unsupported { .. } => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -208,7 +208,7 @@ mod tests {
 
             let mut bytes = token.into_bytes();
             let at = at.index(bytes.len());
-            bytes[at] ^= 1 << bit;
+            bytes[at] ^= 1_u8 << bit;
             if let Ok(changed) = String::from_utf8(bytes) {
                 prop_assert!(all.position(&changed).is_err(), "{}", changed);
             }

@@ -1,19 +1,16 @@
 //! Requests to what the model knows: checked, and borrowed from the message.
 
 use crate::{
-    grpc::wire::time,
+    grpc::wire::field::{condition, expiry, missing, mode, no_request_id, stored},
     model::{
         error::{Error, Invalid, Rule},
-        expiry::Expiry,
         key::Key,
         limits::Limits,
-        mutation::{Change, Condition, Increment, Mutation, TouchMode},
+        mutation::{Change, Increment, Mutation},
         operation::{Operation, Read},
         range::Range,
-        value::ValueRef,
-        version::Version,
     },
-    proto::{self, condition, increment_request, operation, set_request, touch_request, value},
+    proto::{self, operation},
 };
 
 /// A listing that was asked for.
@@ -205,139 +202,5 @@ pub fn within(error: Error, parent: &str) -> Error {
     }
 }
 
-/// An expiry as the three requests that have one say it.
-enum Given<'a> {
-    Ttl(&'a prost_types::Duration),
-    ExpireTime(&'a prost_types::Timestamp),
-    NeverExpire(bool),
-    KeepExpiry(bool),
-}
-
-impl<'a> From<&'a set_request::Expiry> for Given<'a> {
-    fn from(expiry: &'a set_request::Expiry) -> Self {
-        match expiry {
-            set_request::Expiry::Ttl(ttl) => Self::Ttl(ttl),
-            set_request::Expiry::ExpireTime(time) => Self::ExpireTime(time),
-            set_request::Expiry::NeverExpire(set) => Self::NeverExpire(*set),
-            set_request::Expiry::KeepExpiry(set) => Self::KeepExpiry(*set),
-        }
-    }
-}
-
-impl<'a> From<&'a increment_request::Expiry> for Given<'a> {
-    fn from(expiry: &'a increment_request::Expiry) -> Self {
-        match expiry {
-            increment_request::Expiry::Ttl(ttl) => Self::Ttl(ttl),
-            increment_request::Expiry::ExpireTime(time) => Self::ExpireTime(time),
-            increment_request::Expiry::NeverExpire(set) => Self::NeverExpire(*set),
-            increment_request::Expiry::KeepExpiry(set) => Self::KeepExpiry(*set),
-        }
-    }
-}
-
-impl<'a> From<&'a touch_request::Expiry> for Given<'a> {
-    fn from(expiry: &'a touch_request::Expiry) -> Self {
-        match expiry {
-            touch_request::Expiry::Ttl(ttl) => Self::Ttl(ttl),
-            touch_request::Expiry::ExpireTime(time) => Self::ExpireTime(time),
-            touch_request::Expiry::NeverExpire(set) => Self::NeverExpire(*set),
-        }
-    }
-}
-
-fn expiry(given: Option<Given<'_>>) -> Result<Expiry, Invalid> {
-    match given {
-        None => Ok(Expiry::Default),
-        Some(Given::Ttl(ttl)) => time::ttl(ttl).map(Expiry::After),
-        Some(Given::ExpireTime(at)) => time::expire_time(at).map(Expiry::At),
-        Some(Given::NeverExpire(set)) => must_be_true("never_expire", set).map(|()| Expiry::Never),
-        Some(Given::KeepExpiry(set)) => must_be_true("keep_expiry", set).map(|()| Expiry::Keep),
-    }
-}
-
-fn condition(given: Option<&proto::Condition>) -> Result<Option<Condition>, Invalid> {
-    let Some(given) = given else {
-        return Ok(None);
-    };
-    let condition = match given.kind {
-        None => return Err(missing("condition.kind", "a Condition is one of the kinds")),
-        Some(condition::Kind::Absent(set)) => {
-            must_be_true("condition.absent", set)?;
-            Condition::Absent
-        }
-        Some(condition::Kind::Present(set)) => {
-            must_be_true("condition.present", set)?;
-            Condition::Present
-        }
-        Some(condition::Kind::Version(number)) => {
-            Condition::Version(Version::new(number).ok_or_else(|| {
-                Invalid::new(
-                    "condition.version",
-                    Rule::OutOfRange,
-                    format!("{number} given, and a version is above 0"),
-                )
-            })?)
-        }
-    };
-    Ok(Some(condition))
-}
-
-fn stored(given: Option<&proto::Value>, value_bytes_max: usize) -> Result<ValueRef<'_>, Invalid> {
-    let Some(given) = given else {
-        return Err(missing("value", "a value is required"));
-    };
-    let (field, value) = match &given.kind {
-        None => return Err(missing("value.kind", "a Value is one of the kinds")),
-        Some(value::Kind::Data(data)) => ("value.data", ValueRef::Data(data)),
-        Some(value::Kind::Text(text)) => ("value.text", ValueRef::Text(text)),
-        Some(value::Kind::Number(number)) => ("value.number", ValueRef::Number(*number)),
-    };
-    if value.len() > value_bytes_max {
-        return Err(Invalid::too_large(
-            field,
-            value.len(),
-            "value_bytes_max",
-            value_bytes_max,
-        ));
-    }
-    Ok(value)
-}
-
-fn mode(number: i32) -> Result<TouchMode, Invalid> {
-    match proto::TouchMode::try_from(number) {
-        Ok(proto::TouchMode::Unspecified) => Ok(TouchMode::Any),
-        Ok(proto::TouchMode::OnlyExtend) => Ok(TouchMode::OnlyExtend),
-        Ok(proto::TouchMode::OnlyShorten) => Ok(TouchMode::OnlyShorten),
-        Err(_) => Err(Invalid::new(
-            "mode",
-            Rule::OutOfRange,
-            format!("no TouchMode has the number {number}"),
-        )),
-    }
-}
-
-fn no_request_id(request_id: &str) -> Result<(), Error> {
-    if request_id.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::Unsupported {
-            capability: "request_id",
-        })
-    }
-}
-
-fn must_be_true(field: &'static str, set: bool) -> Result<(), Invalid> {
-    if set {
-        Ok(())
-    } else {
-        Err(Invalid::new(
-            field,
-            Rule::Malformed,
-            "it is true or left out",
-        ))
-    }
-}
-
-fn missing(field: &'static str, rule: &'static str) -> Invalid {
-    Invalid::new(field, Rule::Missing, rule)
-}
+#[cfg(test)]
+mod tests;

@@ -120,3 +120,67 @@ fn stored(value: Value) -> proto::Value {
 fn number(version: Option<Version>) -> i64 {
     version.map_or(0, Version::get)
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::model::{time::UnixMillis, value::Text};
+
+    fn stored_entry(value: Option<Value>) -> Entry {
+        let version = Version::new(7).unwrap();
+        Entry::new("k".into(), value, version, Some(UnixMillis::new(1500)))
+    }
+
+    #[test]
+    fn an_entry_is_told_as_it_is_stored() {
+        let told = entry(stored_entry(Some(Value::Text(Text::from("é".to_owned())))));
+        assert_eq!(told.key, "k");
+        assert_eq!(told.version, 7);
+        let time = told.expire_time.unwrap();
+        assert_eq!((time.seconds, time.nanos), (1, 500_000_000));
+        assert_eq!(
+            told.value.unwrap().kind,
+            Some(value::Kind::Text("é".into()))
+        );
+    }
+
+    #[test]
+    fn each_kind_of_value_comes_back_as_it_was_and_an_omitted_one_not_at_all() {
+        let data = Bytes::from_static(b"\xff\0");
+        assert_eq!(
+            stored(Value::Data(data.clone())).kind,
+            Some(value::Kind::Data(data))
+        );
+        assert_eq!(
+            stored(Value::Number(-1)).kind,
+            Some(value::Kind::Number(-1))
+        );
+        assert_eq!(entry(stored_entry(None)).value, None);
+    }
+
+    #[test]
+    fn what_may_be_zero_or_false_is_always_set() {
+        assert_eq!(delete(Applied::default()).deleted, Some(false));
+        assert_eq!(touch(Applied::default()).applied, Some(false));
+        let zero = Applied {
+            number: Some(0),
+            version: Version::new(1),
+            ..Applied::default()
+        };
+        assert_eq!(increment(&zero).number, Some(0));
+    }
+
+    #[test]
+    fn a_delete_has_deleted_when_it_took_a_version() {
+        let applied = Applied {
+            version: Version::new(9),
+            entry: Some(stored_entry(None)),
+            ..Applied::default()
+        };
+        let told = delete(applied);
+        assert_eq!((told.deleted, told.version), (Some(true), 9));
+        assert_eq!(told.previous.unwrap().version, 7);
+    }
+}

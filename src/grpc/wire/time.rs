@@ -174,7 +174,7 @@ mod tests {
         }
 
         #[test]
-        fn no_numbers_overflow_and_no_ttl_is_shortened(seconds: i64, nanos: i32) {
+        fn no_number_panics(seconds: i64, nanos: i32) {
             let _ = ttl_of(seconds, nanos);
             let _ = time_of(seconds, nanos);
         }

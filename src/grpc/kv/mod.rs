@@ -1,28 +1,22 @@
 //! The calls of `KvService`, in three moves each: decode, ask the engine, reply.
 
-use prost::Message;
+mod batch;
+mod list;
+
 use tonic::{Request, Response, Status, Streaming, codegen::tokio_stream};
 
 use crate::{
-    engine::{Engine, ListQuery},
+    engine::Engine,
     gate::{opening::Opening, refusal::Refusal},
     grpc::{
         failure::Failure,
+        kv::batch::Batch,
         status,
-        wire::{page_token, request, response},
+        wire::{request, response},
     },
-    model::{
-        error::Error,
-        limits::Limits,
-        mutation::Mutation,
-        operation::{Applied, Operation, Outcome},
-    },
+    model::{error::Error, limits::Limits, mutation::Mutation, operation::Applied},
     proto::{self, kv_service_server::KvService},
 };
-
-/// How many bytes of a Batch's reply are set aside for each operation, for what
-/// it answers beside an entry: numbers and times, or a failure.
-pub const RESULT_BYTES_MAX: usize = 384;
 
 /// The service on an engine.
 #[derive(Debug)]
@@ -111,7 +105,7 @@ impl<E: Engine> KvService for Kv<E> {
         let batch = Batch::decode(&request, &self.limits).map_err(refused)?;
         let answers = self
             .engine()?
-            .batch(&batch.operations, batch.reply_bytes_max)
+            .batch(&batch.operations, batch.entries_bytes_max)
             .await;
         Ok(Response::new(batch.reply(answers)))
     }
@@ -121,7 +115,7 @@ impl<E: Engine> KvService for Kv<E> {
         request: Request<proto::ListRequest>,
     ) -> Result<Response<proto::ListResponse>, Status> {
         let list = request::list(request.into_inner(), &self.limits).map_err(refused)?;
-        let reply = list_page(self.engine()?, &list, &self.limits).await;
+        let reply = list::page(self.engine()?, &list, &self.limits).await;
         Ok(Response::new(reply.map_err(refused)?))
     }
 
@@ -158,112 +152,6 @@ impl<E: Engine> KvService for Kv<E> {
     }
 }
 
-/// A Batch that was decoded: what is asked of the engine, and what is answered
-/// without it.
-struct Batch<'a> {
-    /// One for each operation: its kind, and the failure of one that broke a
-    /// rule.
-    slots: Vec<(&'static str, Option<proto::OperationResult>)>,
-    /// Those without a failure, in the same order.
-    operations: Vec<Operation<'a>>,
-    /// What is left for entries.
-    reply_bytes_max: usize,
-}
-
-impl<'a> Batch<'a> {
-    fn decode(request: &'a proto::BatchRequest, limits: &Limits) -> Result<Self, Error> {
-        request::batch(request, limits)?;
-        let mut batch = Self {
-            slots: Vec::with_capacity(request.operations.len()),
-            operations: Vec::with_capacity(request.operations.len()),
-            reply_bytes_max: limits.reply_bytes_max,
-        };
-        for given in &request.operations {
-            let kind = given.kind.as_ref().map_or("kind", request::kind_name);
-            let (failed, bytes) = match request::operation(given, limits) {
-                Ok(operation) => {
-                    batch.operations.push(operation);
-                    (None, RESULT_BYTES_MAX)
-                }
-                Err(error) => {
-                    let failed = response::failed(Failure::from(&error));
-                    let bytes = framed_bytes(&failed);
-                    (Some(failed), bytes)
-                }
-            };
-            batch.slots.push((kind, failed));
-            batch.reply_bytes_max = batch.reply_bytes_max.saturating_sub(bytes);
-        }
-        Ok(batch)
-    }
-
-    fn reply(self, answers: Vec<Result<Outcome, Error>>) -> proto::BatchResponse {
-        // An engine answers each operation, so no slot is left out.
-        let mut answers = self.operations.iter().zip(answers);
-        let results = self
-            .slots
-            .into_iter()
-            .filter_map(|(kind, failed)| {
-                failed.or_else(|| {
-                    let (operation, answer) = answers.next()?;
-                    Some(match answer {
-                        Ok(outcome) => response::result(operation, outcome),
-                        Err(error) => {
-                            let error = request::within(error, kind);
-                            response::failed(Failure::from(&error))
-                        }
-                    })
-                })
-            })
-            .collect();
-        proto::BatchResponse { results }
-    }
-}
-
-async fn list_page<E: Engine>(
-    engine: &E,
-    list: &request::List,
-    limits: &Limits,
-) -> Result<proto::ListResponse, Error> {
-    let store_id = engine.describe().store_id;
-    let listing = page_token::Listing {
-        store_id: &store_id,
-        range: &list.range,
-        omit_value: list.omit_value,
-    };
-    let position = match list.page_token.as_str() {
-        "" => None,
-        token => Some(listing.position(token)?),
-    };
-    let token_bytes_max = page_token::bytes_max(limits.key_bytes_max);
-    let page = engine
-        .list(ListQuery {
-            range: &list.range,
-            after: position.as_ref().map(|position| position.key.as_str()),
-            entries_max: list.entries_max,
-            reply_bytes_max: limits.reply_bytes_max.saturating_sub(token_bytes_max),
-            omit_value: list.omit_value,
-        })
-        .await?;
-    // The version from before the first page goes along with the token.
-    let version = position.map_or(page.version, |position| position.version);
-    // Where more may follow, there is an entry to go on after.
-    let last = page.entries.last().filter(|_| page.more);
-    let next_page_token =
-        last.map_or_else(String::new, |entry| listing.token(version, entry.key()));
-    Ok(proto::ListResponse {
-        entries: page.entries.into_iter().map(response::entry).collect(),
-        next_page_token,
-        version: version.get(),
-    })
-}
-
-/// The bytes of a result inside a reply: itself, its tag and its length.
-fn framed_bytes(result: &proto::OperationResult) -> usize {
-    let bytes = result.encoded_len();
-    1 + prost::length_delimiter_len(bytes) + bytes
-}
-
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn refused(error: Error) -> Status {
     Failure::from(&error).into()
@@ -272,3 +160,6 @@ fn refused(error: Error) -> Status {
 fn unsupported(capability: &'static str) -> Status {
     refused(Error::Unsupported { capability })
 }
+
+#[cfg(test)]
+mod tests;
