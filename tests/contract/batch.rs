@@ -4,6 +4,8 @@ use nanokv::proto::{self as pb, operation_result::Kind};
 use tonic::Code;
 
 use crate::support::{
+    refusal::Refusal,
+    requests::Slot,
     server::Server,
     words::{Span, data, number, start_plus, text},
 };
@@ -20,6 +22,7 @@ contract![
     a_batch_that_is_too_long_does_nothing,
     versions_of_a_batch_are_in_its_order,
     an_operation_whose_answer_passes_the_reply_is_not_carried_out,
+    what_fits_into_the_reply_is_carried_out,
     answers_without_values_do_not_count,
 ];
 
@@ -151,11 +154,11 @@ async fn a_failure_says_what_the_single_call_would_have_said(server: Server) {
     }
     for (slot, call) in batch.await.iter().zip(bad()) {
         let status = call.answer().await.unwrap_err();
-        let single = crate::support::refusal::Refusal::from(status);
+        let single = Refusal::from(status);
         let in_batch = slot.refused(single.code);
         assert_eq!(in_batch.reason, single.reason);
         // A field is named by its path, which is longer in a list.
-        let but_field = |refusal: &crate::support::refusal::Refusal| {
+        let but_field = |refusal: &Refusal| {
             let mut metadata = refusal.metadata.clone();
             metadata.remove("field");
             metadata
@@ -206,7 +209,7 @@ async fn versions_of_a_batch_are_in_its_order(server: Server) {
         batch = batch.then(kv.set(&format!("k{}", key * 37 % 100), key));
     }
     let slots = batch.await;
-    let versions: Vec<i64> = slots.iter().map(|slot| slot.version()).collect();
+    let versions: Vec<i64> = slots.iter().map(Slot::version).collect();
     assert!(versions.is_sorted_by(|a, b| a < b), "{versions:?}");
 }
 
@@ -239,6 +242,17 @@ async fn an_operation_whose_answer_passes_the_reply_is_not_carried_out(server: S
     let untouched = kv.get("d").await.unwrap();
     assert_eq!(untouched.value, Some(data(vec![7; 1_000_000])));
     assert_eq!(untouched.expire_time, None);
+}
+
+async fn what_fits_into_the_reply_is_carried_out(server: Server) {
+    let kv = server.start().await;
+    kv.set("a", data(vec![7; 2 << 10])).await;
+    let full = kv.batch().with(|request| {
+        request.operations = vec![kv.get("a").into(); 1024];
+    });
+    for slot in full.await {
+        assert_eq!(slot.value(), Some(&data(vec![7; 2 << 10])));
+    }
 }
 
 async fn answers_without_values_do_not_count(server: Server) {

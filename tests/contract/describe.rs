@@ -23,7 +23,7 @@ async fn describe_names_the_server_and_the_engine(server: Server) {
 }
 
 async fn a_store_has_an_id_of_its_own(server: Server) {
-    let (kv, other) = (server.clone().start().await, server.start().await);
+    let (kv, other) = (server.start().await, server.start().await);
     let store_id = kv.describe().await.store_id;
     assert_ne!(store_id, "");
     assert_eq!(kv.describe().await.store_id, store_id);
@@ -71,7 +71,7 @@ async fn describe_tells_the_limits_by_default(server: Server) {
 }
 
 async fn describe_tells_the_limits_that_were_set(server: Server) {
-    let server = server.default_ttl(10.seconds());
+    let server = server.default_ttl(10.seconds()).memory_max(64 << 20);
     let kv = server
         .limits(|limits| limits.page_entries_max = 7)
         .start()
@@ -79,4 +79,5 @@ async fn describe_tells_the_limits_that_were_set(server: Server) {
     let limits = kv.describe().await.limits.unwrap();
     assert_eq!(limits.page_entries_max, 7);
     assert_eq!(limits.default_ttl.unwrap().seconds, 10);
+    assert_eq!(limits.memory_max, 64 << 20);
 }

@@ -20,6 +20,7 @@ contract![
     a_token_with_another_range_is_refused,
     a_token_with_other_values_is_refused,
     a_token_that_is_garbage_is_refused,
+    a_token_of_another_store_is_refused,
     a_token_is_url_safe,
     a_token_can_be_used_again,
     a_key_that_stays_is_listed_once_while_others_come_and_go,
@@ -132,6 +133,13 @@ async fn a_token_that_is_garbage_is_refused(server: Server) {
     ] {
         kv.list().page_token(garbage).invalid("page_token").await;
     }
+}
+
+async fn a_token_of_another_store_is_refused(server: Server) {
+    let (kv, other) = (numbered(server, 10).await, numbered(server, 10).await);
+    // Its version would mean nothing there.
+    let token = &kv.list().page_size(3).await.next_page_token;
+    other.list().page_token(token).invalid("page_token").await;
 }
 
 async fn a_token_is_url_safe(server: Server) {

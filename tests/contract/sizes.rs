@@ -4,6 +4,7 @@ use tonic::Code;
 
 use crate::support::{
     kv::Kv,
+    refusal::Refusal,
     server::Server,
     words::{Span, data, number, text},
 };
@@ -30,7 +31,7 @@ async fn an_echoed_key_is_cut_and_trailers_stay_small(server: Server) {
             kv.set(&long, "1").ttl(0.seconds()).answer().await,
         ];
         for answer in calls {
-            let refusal = crate::support::refusal::Refusal::from(answer.unwrap_err());
+            let refusal = Refusal::from(answer.unwrap_err());
             let echoed: String = long.chars().take(129).collect();
             let said = format!("{} {:?}", refusal.message, refusal.metadata);
             assert!(!said.contains(&echoed), "{said}");

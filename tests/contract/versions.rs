@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 use tonic::Code;
 
 use crate::support::{
+    requests::Slot,
     server::Server,
     words::{START, Span},
 };
@@ -39,12 +40,7 @@ async fn versions_increase_over_all_keys_and_calls(server: Server) {
         kv.delete("b").await.version,
         kv.increment("n").await.version,
     ];
-    versions.extend(
-        batch
-            .await
-            .iter()
-            .map(crate::support::requests::Slot::version),
-    );
+    versions.extend(batch.await.iter().map(Slot::version));
     versions.push(kv.set("b", "2").await.version);
     assert!(versions.is_sorted_by(|a, b| a < b), "{versions:?}");
     assert!(versions.iter().all(|version| *version > 0));

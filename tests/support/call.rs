@@ -60,7 +60,7 @@ impl<'a, R: Rpc> Call<'a, R> {
         }
     }
 
-    /// Must fail with INVALID_ARGUMENT for this field.
+    /// Must fail with `INVALID_ARGUMENT` for this field.
     pub(crate) async fn invalid(self, field: &str) -> Refusal {
         let refusal = self.refused(Code::InvalidArgument).await;
         assert_eq!(refusal.fields, [field], "{refusal:?}");

@@ -40,6 +40,6 @@ impl<E: Engine> Engine for Unswept<E> {
     }
 
     async fn tend(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

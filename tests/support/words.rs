@@ -49,7 +49,7 @@ pub(crate) fn start_plus(span: Duration) -> Timestamp {
 /// The moment so long before the held clock's start.
 pub(crate) fn start_minus(span: Duration) -> Timestamp {
     let start = Duration::from_millis(START.get());
-    timestamp(start - span)
+    timestamp(start.checked_sub(span).expect("after 1970"))
 }
 
 fn timestamp(since_epoch: Duration) -> Timestamp {
