@@ -47,10 +47,11 @@ struct Inner {
 pub struct Wire {
     /// The whole answer to a call that is refused.
     pub refuse: fn(&Refusal) -> Response<Body>,
-    /// Services that are always let in, by their full names.
-    pub health: &'static [&'static str],
-    /// Services whose requests are streams, which may take their time.
-    pub streams: &'static [&'static str],
+    /// Whether calls of this service, by its full name, are always let in.
+    pub is_health: fn(&str) -> bool,
+    /// Whether the request of this method of a service is a stream, which may
+    /// take its time.
+    pub is_stream: fn(&str, &str) -> bool,
 }
 
 /// Who calls.
@@ -139,7 +140,7 @@ impl Gate {
         let Inner {
             load, state, wire, ..
         } = &*self.0;
-        if among(path, wire.health) {
+        if (wire.is_health)(split(path).0) {
             return Ok(load.uncounted());
         }
         if state.get() >= Phase::Stopping && peer.health_only.is_some() {
@@ -167,8 +168,9 @@ impl Gate {
             .headers()
             .get(&ENCODING)
             .is_some_and(|encoding| encoding != "identity");
+        let (service, method) = split(request.uri().path());
         let read_ms_max =
-            (!among(request.uri().path(), wire.streams)).then_some(config.request_read_ms_max);
+            (!(wire.is_stream)(service, method)).then_some(config.request_read_ms_max);
         let cut = Cut::default();
         let request =
             request.map(|body| RequestBody::new(body, load.uncounted(), cut.clone(), read_ms_max));
@@ -204,10 +206,11 @@ fn no_grpc<B>(request: &Request<B>) -> Option<StatusCode> {
     (!spoken).then_some(StatusCode::UNSUPPORTED_MEDIA_TYPE)
 }
 
-/// Whether `path` is a method of one of `services`.
-fn among(path: &str, services: &[&str]) -> bool {
-    let service = path.strip_prefix('/').and_then(|rest| rest.split_once('/'));
-    service.is_some_and(|(service, _)| services.contains(&service))
+/// The service and the method that a path names; both empty when it names none.
+fn split(path: &str) -> (&str, &str) {
+    path.strip_prefix('/')
+        .and_then(|rest| rest.split_once('/'))
+        .unwrap_or_default()
 }
 
 /// What `call` gives, or that it panicked: a fault in one call is not to take

@@ -35,8 +35,13 @@ impl Stop {
     /// Returns as soon as the server is asked at least so urgently. Never, when
     /// nobody is left to ask.
     pub async fn asked(&mut self, urgency: Urgency) -> Urgency {
-        match self.0.wait_for(|asked| *asked >= urgency).await {
-            Ok(asked) => *asked,
+        let asked = self
+            .0
+            .wait_for(|asked| *asked >= urgency)
+            .await
+            .map(|asked| *asked);
+        match asked {
+            Ok(asked) => asked,
             Err(_) => std::future::pending().await,
         }
     }
