@@ -18,20 +18,17 @@ const TRAILERS_BYTES_MAX: usize = 8 * 1024;
 /// One of each error, with the longest words it can have.
 fn every_error() -> Vec<Error> {
     let version = Version::new(i64::MAX).unwrap();
-    let mut errors: Vec<Error> = [
-        Rule::Missing,
-        Rule::TooLarge,
-        Rule::OutOfRange,
-        Rule::Malformed,
-        Rule::Conflict,
-    ]
-    .into_iter()
-    .map(|rule| {
-        let mut invalid = Invalid::too_large("operations.value", 9, "value_bytes_max", 8);
-        invalid.rule = rule;
-        invalid.into()
-    })
-    .collect();
+    let mut ttl = Invalid::new("operations.ttl", Rule::OutOfRange, "too far");
+    ttl.limit = Some(("ttl_max", u64::MAX));
+    let fields = [
+        Invalid::new("operations.value", Rule::Missing, "a value is required"),
+        Invalid::too_large("operations.value", 9, "value_bytes_max", 8),
+        Invalid::new("operations.mode", Rule::OutOfRange, "no such mode"),
+        ttl,
+        Invalid::new("operations.key", Rule::Malformed, "no control characters"),
+        Invalid::new("operations.min", Rule::Conflict, "min is not above max"),
+    ];
+    let mut errors: Vec<Error> = fields.into_iter().map(Error::from).collect();
     errors.extend([
         Error::KeyPresent { current: version },
         Error::KeyAbsent,
@@ -92,7 +89,13 @@ fn every_refusal() -> Vec<Refusal> {
 /// variant is added, and whoever adds it here adds it there.
 fn name_of_error(error: &Error) -> &'static str {
     match error {
-        Error::Invalid(_) => "Invalid",
+        Error::Invalid(invalid) => match invalid.rule {
+            Rule::Missing => "Missing",
+            Rule::TooLarge => "TooLarge",
+            Rule::OutOfRange => "OutOfRange",
+            Rule::Malformed => "Malformed",
+            Rule::Conflict => "Conflict",
+        },
         Error::KeyPresent { .. } => "KeyPresent",
         Error::KeyAbsent => "KeyAbsent",
         Error::VersionMismatch { .. } => "VersionMismatch",
@@ -104,7 +107,7 @@ fn name_of_error(error: &Error) -> &'static str {
         Error::Unsupported { .. } => "Unsupported",
     }
 }
-const ERRORS: usize = 10;
+const ERRORS: usize = 14;
 
 fn name_of_refusal(refusal: &Refusal) -> &'static str {
     match refusal {
