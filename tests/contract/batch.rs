@@ -1,6 +1,7 @@
 //! Batch: operations in order, each for itself.
 
 use nanokv::proto::{self as pb, operation_result::Kind};
+use prost::Message;
 use tonic::Code;
 
 use crate::support::{
@@ -23,6 +24,7 @@ contract![
     versions_of_a_batch_are_in_its_order,
     an_operation_whose_answer_passes_the_reply_is_not_carried_out,
     what_fits_into_the_reply_is_carried_out,
+    the_whole_reply_stays_within_reply_bytes_max,
     answers_without_values_do_not_count,
 ];
 
@@ -253,6 +255,23 @@ async fn what_fits_into_the_reply_is_carried_out(server: Server) {
     for slot in full.await {
         assert_eq!(slot.value(), Some(&data(vec![7; 2 << 10])));
     }
+}
+
+async fn the_whole_reply_stays_within_reply_bytes_max(server: Server) {
+    let kv = server.start().await;
+    kv.set("a", data(vec![7; 3 << 10])).await;
+    let full = kv.batch().with(|request| {
+        request.operations = vec![kv.get("a").into(); 1024];
+    });
+    let results = full
+        .await
+        .into_iter()
+        .map(|slot| pb::OperationResult { kind: Some(slot.0) });
+    let reply = pb::BatchResponse {
+        results: results.collect(),
+    };
+    assert!(reply.encoded_len() <= 3 << 20, "{}", reply.encoded_len());
+    assert!(reply.encoded_len() > 2 << 20, "and is made use of");
 }
 
 async fn answers_without_values_do_not_count(server: Server) {

@@ -28,6 +28,7 @@ contract![
     a_key_that_expires_between_pages_is_not_listed,
     the_version_is_from_before_the_first_page_and_on_every_page,
     a_page_ends_before_reply_bytes_max,
+    a_page_and_its_token_end_before_reply_bytes_max,
     a_page_of_large_values_left_out_is_full,
 ];
 
@@ -247,6 +248,22 @@ async fn a_page_ends_before_reply_bytes_max(server: Server) {
         listed.extend(keys(&page.entries));
     }
     assert_eq!(listed, ["k0", "k1", "k2", "k3", "k4", "k5", "k6"]);
+}
+
+async fn a_page_and_its_token_end_before_reply_bytes_max(server: Server) {
+    // Long keys, so that the token counts, and limits around eight of them.
+    for reply_bytes_max in (8_000..9_600).step_by(100) {
+        let limited = server.limits(|limits| limits.reply_bytes_max = reply_bytes_max);
+        let kv = limited.start().await;
+        for key in 0..20 {
+            kv.set(&format!("{key:0>1000}"), "1").await;
+        }
+        let pages = kv.list().pages().await;
+        for page in &pages {
+            assert!(page.encoded_len() <= reply_bytes_max);
+        }
+        assert_eq!(pages.iter().map(|it| it.entries.len()).sum::<usize>(), 20);
+    }
 }
 
 async fn a_page_of_large_values_left_out_is_full(server: Server) {
