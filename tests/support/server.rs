@@ -93,21 +93,21 @@ impl Server {
             EngineChoice::Plain(fault) => {
                 let (rules, memory_max) = (self.rules, self.memory_max);
                 let engine = PlainEngine::new(clock.clone(), rules, memory_max, fault);
-                self.run(engine).await
+                self.run(engine)
             }
         };
         Kv::connect(Arc::new(running), clock).await
     }
 
-    async fn run<E: Engine>(self, engine: E) -> Running {
+    fn run<E: Engine>(self, engine: E) -> Running {
         if self.swept {
-            self.serve(engine).await
+            self.serve(engine)
         } else {
-            self.serve(Unswept(engine)).await
+            self.serve(Unswept(engine))
         }
     }
 
-    async fn serve<E: Engine>(self, engine: E) -> Running {
+    fn serve<E: Engine>(self, engine: E) -> Running {
         let (opening, state) = (Opening::new(), State::new());
         let config = grpc::Config {
             limits: self.limits,
