@@ -82,6 +82,7 @@ fn every_refusal() -> Vec<Refusal> {
         Refusal::MessageMalformed,
         Refusal::EncodingUnknown,
         Refusal::MethodUnknown,
+        Refusal::Panicked,
     ]
 }
 
