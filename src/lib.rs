@@ -6,3 +6,4 @@ pub mod gate;
 pub mod grpc;
 pub mod model;
 pub mod proto;
+pub mod serve;

@@ -39,6 +39,13 @@ impl State {
         self.0.send_replace(phase);
     }
 
+    /// Returns as soon as the server is in `phase` or a later one.
+    pub async fn reached(&self, phase: Phase) {
+        let mut phases = self.0.subscribe();
+        // An error means that the sender is gone, and `self` holds it.
+        let _ = phases.wait_for(|now| *now >= phase).await;
+    }
+
     /// Follows the phases.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Phase> {

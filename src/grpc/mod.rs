@@ -9,14 +9,18 @@ pub mod status;
 pub mod wire;
 
 use tonic::service::Routes;
-use tonic_health::pb::health_server::HealthServer;
+use tonic_health::pb::health_server::{self, HealthServer};
 
 use crate::{
     engine::Engine,
-    gate::{opening::Opening, state::State},
+    gate::{call::Wire, opening::Opening, state::State},
     grpc::{admin::Admin, health::Health, kv::Kv},
     model::{expiry::ExpiryRules, limits::Limits},
-    proto::{self, admin_service_server::AdminServiceServer, kv_service_server::KvServiceServer},
+    proto::{
+        self,
+        admin_service_server::AdminServiceServer,
+        kv_service_server::{self, KvServiceServer},
+    },
 };
 
 /// What the services need to know.
@@ -60,4 +64,17 @@ pub fn routes<E: Engine>(opening: Opening<E>, state: State, config: Config) -> R
     // they ever invalid, the store would be of more use than reflection.
     let routes = reflection::add(routes.clone(), message_bytes_max).unwrap_or(routes);
     routes.prepare()
+}
+
+/// What the gate has to know of this wire.
+#[must_use]
+pub fn wire() -> Wire {
+    Wire {
+        refuse: status::refuse,
+        is_health: |service| service == health_server::SERVICE_NAME,
+        is_stream: |service, method| match service {
+            kv_service_server::SERVICE_NAME => method == "Pipeline",
+            _ => reflection::is_reflection(service),
+        },
+    }
 }

@@ -23,6 +23,14 @@ pub fn add(routes: Routes, message_bytes_max: usize) -> Result<Routes, Error> {
         .add_service(v1alpha.max_decoding_message_size(message_bytes_max)))
 }
 
+/// Whether `service` is one of the two.
+#[must_use]
+pub fn is_reflection(service: &str) -> bool {
+    use pb::{v1, v1alpha};
+    service == v1::server_reflection_server::SERVICE_NAME
+        || service == v1alpha::server_reflection_server::SERVICE_NAME
+}
+
 fn builder() -> Builder<'static> {
     [
         proto::FILE_DESCRIPTOR_SET,

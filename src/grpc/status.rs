@@ -173,6 +173,11 @@ impl From<&Refusal> for Failure {
                 "ENCODING_UNKNOWN",
                 "messages are taken as they are, not compressed",
             ),
+            Refusal::Panicked => Self::new(
+                Code::Internal,
+                "INTERNAL",
+                "a fault of the server; its log tells more",
+            ),
             Refusal::MethodUnknown => {
                 Self::new(Code::Unimplemented, "METHOD_UNKNOWN", "no such method")
             }

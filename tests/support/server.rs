@@ -2,20 +2,20 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    service::TowerToHyperService,
-};
 use nanokv::{
     engine::Engine,
-    gate::{
-        opening::Opening,
-        state::{Phase, State},
-    },
+    gate::{self, call::Gate, opening::Opening, state::State},
     grpc,
     model::{clock::held::HeldClock, expiry::ExpiryRules, limits::Limits},
+    serve::{
+        self,
+        bind::bind,
+        connection::Context,
+        run::run,
+        stop::{Stop, StopHandle},
+    },
 };
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::task::JoinSet;
 
 use crate::support::{fault::Fault, kv::Kv, plain::PlainEngine, unswept::Unswept, words::START};
 
@@ -40,6 +40,7 @@ pub(crate) struct Running {
     address: SocketAddr,
     patience: Duration,
     _tasks: JoinSet<()>,
+    _stop: StopHandle,
 }
 
 impl Server {
@@ -108,35 +109,34 @@ impl Server {
 
     async fn serve<E: Engine>(self, engine: E) -> Running {
         let (opening, state) = (Opening::new(), State::new());
-        opening.fill(engine);
-        state.set(Phase::Ready);
         let config = grpc::Config {
             limits: self.limits,
             expiry: self.rules,
             ..grpc::Config::default()
         };
-        let routes = grpc::routes(opening.clone(), state, config);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let gate_config = gate::config::Config {
+            message_bytes_max: self.limits.message_bytes_max,
+            ..gate::config::Config::default()
+        };
+        let context = Context {
+            config: serve::config::Config {
+                workers: 1,
+                ..serve::config::Config::default()
+            },
+            routes: grpc::routes(opening.clone(), state.clone(), config),
+            gate: Gate::new(gate_config, state, grpc::wire()),
+        };
+        let bound = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = bound.address();
+        let (stop_handle, stop) = Stop::new();
         let mut tasks = JoinSet::new();
-        tasks.spawn(async move { opening.engine().unwrap().tend().await });
-        tasks.spawn(async move {
-            let mut connections = JoinSet::new();
-            loop {
-                let (socket, _) = listener.accept().await.unwrap();
-                socket.set_nodelay(true).unwrap();
-                let service = TowerToHyperService::new(routes.clone());
-                let http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-                let connection = http.serve_connection(TokioIo::new(socket), service);
-                connections.spawn(async move {
-                    let _ = connection.await;
-                });
-            }
-        });
+        let open = async { Ok(engine) };
+        tasks.spawn(async move { run(bound, context, opening, open, stop).await.unwrap() });
         Running {
             address,
             patience: self.patience(),
             _tasks: tasks,
+            _stop: stop_handle,
         }
     }
 

@@ -82,6 +82,7 @@ fn every_refusal() -> Vec<Refusal> {
         Refusal::MessageMalformed,
         Refusal::EncodingUnknown,
         Refusal::MethodUnknown,
+        Refusal::Panicked,
     ]
 }
 
@@ -124,9 +125,10 @@ fn name_of_refusal(refusal: &Refusal) -> &'static str {
         Refusal::MessageMalformed => "MessageMalformed",
         Refusal::EncodingUnknown => "EncodingUnknown",
         Refusal::MethodUnknown => "MethodUnknown",
+        Refusal::Panicked => "Panicked",
     }
 }
-const REFUSALS: usize = 13;
+const REFUSALS: usize = 14;
 
 /// Every status that this server makes, about the longest key.
 fn every_status() -> Vec<Status> {
