@@ -200,9 +200,11 @@ impl Table {
         }
         let before = left.handles.allocation_size() + right.handles.allocation_size();
         let both: Vec<_> = left.handles.iter().chain(&right.handles).copied().collect();
-        let (Some(kept), Some(gone)) = (self.number(hash), self.number(other)) else {
+        let (Some(one), Some(two)) = (self.number(hash), self.number(other)) else {
             return;
         };
+        // The lower one, so that the last one that is left is the first.
+        let (kept, gone) = (one.min(two), one.max(two));
         let merged = Segment {
             handles: collect(&both, hash_of),
             depth: shift,

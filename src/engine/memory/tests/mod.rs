@@ -1,1 +1,4 @@
 //! The engine as a whole, against a plain model and by example.
+
+mod model;
+mod random;
