@@ -82,6 +82,11 @@ impl Slab {
             + self.numbers.capacity() * size_of::<u32>()
     }
 
+    /// How many bytes the slot of a record of `bytes` has.
+    pub(super) const fn slot_bytes(bytes: usize) -> usize {
+        class::slot_bytes(bytes)
+    }
+
     /// How many bytes more it takes up when a record of `bytes` gets a slot;
     /// `None`: there can be no further page.
     pub(super) fn growth(&self, bytes: usize) -> Option<usize> {
