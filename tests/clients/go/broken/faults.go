@@ -16,56 +16,62 @@ import (
 // as it is by then.
 type fault func(request any, ask func() (any, error)) (any, error)
 
-// faults has at least one for each step that a client checks, and first none
-// at all: with that every client must still be content.
+// faults has at least one for each step that a client checks, and names the
+// step that must notice it.
 var faults = []struct {
-	name    string
-	breakIt fault
+	name, step string
+	breakIt    fault
 }{
-	{"none", func(_ any, ask func() (any, error)) (any, error) { return ask() }},
-	{"set-lost", setLost},
-	{"ttl-ignored", onRequest(func(set *pb.SetRequest) { set.Expiry = nil })},
-	{"miss-is-an-error", missIsAnError},
-	{"expired-read", expiredRead()},
-	{"condition-ignored", onRequest(func(set *pb.SetRequest) { set.Condition = nil })},
-	{"error-without-details", errorWithoutDetails},
-	{"counter-without-bounds", onRequest(func(increment *pb.IncrementRequest) {
+	{"set-lost", "set", setLost},
+	{"ttl-ignored", "get with ttl", onRequest(func(set *pb.SetRequest) { set.Expiry = nil })},
+	{"miss-is-an-error", "miss", missIsAnError},
+	{"expired-read", "miss after ttl", expiredRead()},
+	{"condition-ignored", "condition absent", onRequest(func(set *pb.SetRequest) { set.Condition = nil })},
+	{"error-without-details", "condition version", errorWithoutDetails},
+	{"counter-without-bounds", "counter", onRequest(func(increment *pb.IncrementRequest) {
 		increment.Min, increment.Max = nil, nil
 	})},
-	{"counter-adds-nothing", onRequest(func(increment *pb.IncrementRequest) {
+	{"counter-adds-nothing", "counter", onRequest(func(increment *pb.IncrementRequest) {
 		increment.Delta = proto.Int64(0)
 	})},
-	{"batch-failure-without-reason", onReply(func(reply *pb.BatchResponse) {
+	{"batch-failure-without-reason", "batch", onReply(func(reply *pb.BatchResponse) {
 		for _, result := range reply.Results {
 			if failure := result.GetFailure(); failure != nil {
 				failure.Reason, failure.Metadata = "", nil
 			}
 		}
 	})},
-	{"batch-result-missing", onReply(func(reply *pb.BatchResponse) {
+	{"batch-result-missing", "batch", onReply(func(reply *pb.BatchResponse) {
 		reply.Results = reply.Results[min(1, len(reply.Results)):]
 	})},
-	{"list-unordered", onReply(func(page *pb.ListResponse) { slices.Reverse(page.Entries) })},
-	{"list-duplicated", onReply(func(page *pb.ListResponse) {
+	{"list-unordered", "list", onReply(func(page *pb.ListResponse) { slices.Reverse(page.Entries) })},
+	{"list-duplicated", "list", onReply(func(page *pb.ListResponse) {
 		for i := range page.Entries {
 			page.Entries[i] = page.Entries[0]
 		}
 	})},
-	{"list-cut-short", onReply(func(page *pb.ListResponse) { page.NextPageToken = "" })},
-	{"too-large-accepted", tooLargeAccepted},
-	{"health-service-unknown", onReply(func(reply *grpc_health_v1.HealthCheckResponse) {
+	{"list-cut-short", "list", onReply(func(page *pb.ListResponse) { page.NextPageToken = "" })},
+	{"too-large-accepted", "too large", tooLargeAccepted},
+	{"health-service-unknown", "health", onReply(func(reply *grpc_health_v1.HealthCheckResponse) {
 		reply.Status = grpc_health_v1.HealthCheckResponse_SERVICE_UNKNOWN
 	})},
-	{"health-knows-all", healthKnowsAll},
+	{"health-knows-all", "health", healthKnowsAll},
 }
 
+// nothing is broken under the name "none": with that every client must still
+// be content.
+func nothing(_ any, ask func() (any, error)) (any, error) { return ask() }
+
 func faultNamed(name string) (fault, error) {
+	if name == "none" {
+		return nothing, nil
+	}
 	for _, fault := range faults {
 		if fault.name == name {
 			return fault.breakIt, nil
 		}
 	}
-	return nil, fmt.Errorf("expected one of the faults listed by no arguments, got %q", name)
+	return nil, fmt.Errorf("expected none or a fault that is listed without arguments, got %q", name)
 }
 
 // onRequest changes requests of one kind before they are carried out.

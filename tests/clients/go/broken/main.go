@@ -1,6 +1,6 @@
 // A server that is broken on purpose: it stands before a real one and breaks
 // one thing, so that a client's checks can be seen to fail. Without arguments
-// it lists what it can break.
+// it lists what it can break, each with the step that must notice it.
 package main
 
 import (
@@ -21,7 +21,7 @@ const requestBytesMax = 16 << 20
 func main() {
 	if len(os.Args) == 1 {
 		for _, fault := range faults {
-			fmt.Println(fault.name)
+			fmt.Printf("%s\t%s\n", fault.name, fault.step)
 		}
 		return
 	}
