@@ -40,7 +40,7 @@ func serve(name, address string) error {
 	if err != nil {
 		return err
 	}
-	connection, err := grpc.NewClient("passthrough:///"+address,
+	connection, err := grpc.NewClient(address,
 		grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return err

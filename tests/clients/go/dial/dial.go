@@ -16,7 +16,7 @@ func Retrying(serviceConfigFile, address string, more ...grpc.DialOption) (*grpc
 	if err != nil {
 		return nil, fmt.Errorf("the retry service config: %w", err)
 	}
-	return grpc.NewClient("passthrough:///"+address, append(more,
+	return grpc.NewClient(address, append(more,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultServiceConfig(string(serviceConfig)),
 	)...)
