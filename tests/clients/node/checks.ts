@@ -12,7 +12,7 @@ class CheckFailed extends Error {}
 /** Fails the step unless both are equal. */
 export function equal(what: string, got: unknown, expected: unknown): void {
   if (!isDeepStrictEqual(got, expected)) {
-    throw new CheckFailed(`${what}: expected ${inspect(expected)}, got ${inspect(got)}`);
+    throw new CheckFailed(`${what}: expected ${show(expected)}, got ${show(got)}`);
   }
 }
 
@@ -34,7 +34,7 @@ export async function refused(call: Promise<unknown>): Promise<ServiceError> {
     }
     throw error;
   }
-  throw new CheckFailed(`expected a refusal, got the reply ${inspect(reply)}`);
+  throw new CheckFailed(`expected a refusal, got the reply ${show(reply)}`);
 }
 
 /** Carries out every step, also after one that failed. Gives the exit code: 0
@@ -51,6 +51,10 @@ export async function run(steps: Step[]): Promise<number> {
   }
   console.log(`node: ${steps.length - failed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
+}
+
+function show(value: unknown): string {
+  return inspect(value, { breakLength: Infinity });
 }
 
 function told(error: unknown): string {

@@ -17,6 +17,7 @@ import {
   GetRequest,
   IncrementRequest,
   ListRequest,
+  OperationResult,
   SetRequest,
 } from "./gen/nanokv/v1/kv.js";
 
@@ -153,20 +154,16 @@ async function batch() {
       ],
     }),
   );
-  const [set, seen, failed, deleted, missed] = results.map((result) => result.kind);
-  equal("first", set?.$case, "set");
-  holds("the second is no get", seen?.$case === "get");
-  equal("what the second saw", seen.value.entry?.value, text("a"));
-  holds("the third is no failure", failed?.$case === "failure");
-  const failure = failed.value;
-  equal("code", failure.code, status.FAILED_PRECONDITION);
+  equal("results", results.length, 5);
+  answer(results[0], "set");
+  equal("what the second saw", answer(results[1], "get").entry?.value, text("a"));
+  const failure = answer(results[2], "failure");
+  equal("code", status[failure.code], "FAILED_PRECONDITION");
   equal("reason", failure.reason, "WRONG_KIND");
   equal("metadata kind", failure.metadata["kind"], "text");
   holds(`no reason first: ${failure.message}`, failure.message.startsWith(failure.reason));
-  holds("the fourth is no delete", deleted?.$case === "delete");
-  equal("deleted", deleted.value.deleted, true);
-  holds("the fifth is no get", missed?.$case === "get");
-  equal("what the fifth found", missed.value.entry, undefined);
+  equal("deleted", answer(results[3], "delete").deleted, true);
+  equal("what the last found", answer(results[4], "get").entry, undefined);
   return `${results.length} results, the third ${failure.message}`;
 }
 
@@ -184,10 +181,10 @@ async function list() {
     pages += 1;
     holds(`a page of ${page.entries.length} entries`, page.entries.length <= 2);
     holds(`no end after ${pages} pages`, pages <= 2 * names.length);
-    keys.push(...page.entries.map((entry) => entry.key));
+    keys.push(...page.entries.map((entry) => entry.key.replace(prefix, "")));
     pageToken = page.nextPageToken;
   } while (pageToken !== "");
-  equal("keys", keys, names.map(key));
+  equal("keys", keys, names);
   return `${keys.length} keys on ${pages} pages`;
 }
 
@@ -220,6 +217,14 @@ function set(name: string, value: Value, ttlMs?: number, condition?: Condition) 
 
 function increment(fields: Partial<IncrementRequest>) {
   return nanokv.increment(IncrementRequest.create({ key: key("counter"), ...fields }));
+}
+
+type Answer = NonNullable<OperationResult["kind"]>;
+
+/** The answer of one operation of a batch, which must be of this kind. */
+function answer<Kind extends Answer["$case"]>(result: OperationResult | undefined, kind: Kind) {
+  equal("answer", result?.kind?.$case, kind);
+  return result?.kind?.value as Extract<Answer, { $case: Kind }>["value"];
 }
 
 /** By the server's clock, in milliseconds since 1970. */

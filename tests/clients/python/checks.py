@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 import grpc
+from google.protobuf import text_format
+from google.protobuf.message import Message
 
 
 class CheckFailed(Exception):
@@ -12,7 +14,7 @@ class CheckFailed(Exception):
 def equal(what: str, got: object, expected: object) -> None:
     """Fails the step unless both are equal."""
     if got != expected:
-        raise CheckFailed(f"{what}: expected {expected!r}, got {got!r}")
+        raise CheckFailed(f"{what}: expected {show(expected)}, got {show(got)}")
 
 
 def holds(what: str, condition: bool) -> None:
@@ -27,7 +29,14 @@ def refused(call: Callable[[], object]) -> grpc.RpcError:
         reply = call()
     except grpc.RpcError as error:
         return error
-    raise CheckFailed(f"expected a refusal, got the reply {str(reply)[:200]!r}")
+    raise CheckFailed(f"expected a refusal, got the reply {show(reply)}")
+
+
+def show(value: object) -> str:
+    """The value on one line."""
+    if isinstance(value, Message):
+        return "{" + text_format.MessageToString(value, as_one_line=True) + "}"
+    return repr(value)
 
 
 def run(steps: list[tuple[str, Callable[[], str]]]) -> int:

@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
 import checks
-from checks import equal, holds, refused
+from checks import equal, holds, refused, show
 from nanokv.v1 import admin_pb2, admin_pb2_grpc, entry_pb2, kv_pb2, kv_pb2_grpc
 
 # How long one call may take, with all its retries, in seconds.
@@ -57,7 +57,7 @@ class Client:
 
     def miss(self) -> str:
         reply = self.get("nobody")
-        holds(f"expected no entry, got {reply}", not reply.HasField("entry"))
+        holds(f"expected no entry, got {show(reply.entry)}", not reply.HasField("entry"))
         return "no entry, and no error"
 
     def miss_after_ttl(self) -> str:
@@ -145,20 +145,18 @@ class Client:
         names = ["list/1", "list/2", "list/3", "list/4", "list/5"]
         for name in reversed(names):
             self.put(name, text(name))
-        request = kv_pb2.ListRequest(
-            range=entry_pb2.Range(prefix=self.key("list/")), page_size=2
-        )
+        request = kv_pb2.ListRequest(range=entry_pb2.Range(prefix=self.key("list/")), page_size=2)
         keys, pages = [], 0
         while True:
             reply = self.kv.List(request, timeout=DEADLINE_S)
             pages += 1
             holds(f"a page of {len(reply.entries)} entries", len(reply.entries) <= 2)
             holds(f"no end after {pages} pages", pages <= 2 * len(names))
-            keys += [entry.key for entry in reply.entries]
+            keys += [entry.key.removeprefix(self.prefix) for entry in reply.entries]
             if not reply.next_page_token:
                 break
             request.page_token = reply.next_page_token
-        equal("keys", keys, [self.key(name) for name in names])
+        equal("keys", keys, names)
         return f"{len(keys)} keys on {pages} pages"
 
     def too_large(self) -> str:
