@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
 import checks
-from checks import equal, holds, refused, show
+from checks import CheckFailed, equal, holds, refused, show
 from nanokv.v1 import admin_pb2, admin_pb2_grpc, entry_pb2, kv_pb2, kv_pb2_grpc
 
 # How long one call may take, with all its retries, in seconds.
@@ -226,7 +226,8 @@ def expect_error(error: grpc.RpcError, code: grpc.StatusCode, reason: str, metad
     """Fails the step unless the error says this, in every way it can."""
     equal("code", error.code().name, code.name)
     info = error_info(error)
-    holds(f"no ErrorInfo with {error.details()!r}", info is not None)
+    if info is None:
+        raise CheckFailed(f"no ErrorInfo with {error.details()!r}")
     equal("domain", info.domain, "nanokv")
     equal("reason", info.reason, reason)
     for name, value in metadata.items():
