@@ -210,8 +210,7 @@ function get(name: string) {
 }
 
 function set(name: string, value: Value, ttlMs?: number, condition?: Condition) {
-  const ttl = ttlMs && { seconds: BigInt(Math.floor(ttlMs / 1000)), nanos: (ttlMs % 1000) * 1e6 };
-  const expiry = ttl ? { $case: "ttl" as const, value: ttl } : undefined;
+  const expiry = ttlMs ? { $case: "ttl" as const, value: duration(ttlMs) } : undefined;
   return nanokv.set(SetRequest.create({ key: key(name), value, expiry, condition }));
 }
 
@@ -253,6 +252,10 @@ function data(value: Buffer) {
 
 function number(value: bigint) {
   return Value.create({ kind: { $case: "number", value } });
+}
+
+function duration(ms: number) {
+  return { seconds: BigInt(Math.floor(ms / 1000)), nanos: (ms % 1000) * 1_000_000 };
 }
 
 /** Fails the step unless the error says this, in every way it can. */
