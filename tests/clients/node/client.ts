@@ -1,6 +1,6 @@
 /** Every kind of call that nanokv takes, from Node. */
 
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { status, type ServiceError } from "@grpc/grpc-js";
@@ -31,7 +31,7 @@ if (!serviceConfig || !address || others.length > 0) {
 }
 const nanokv = connect(readFileSync(serviceConfig, "utf8"), address);
 // Keys that no other run has.
-const prefix = `node/${randomUUID()}/`;
+const prefix = `node/${randomBytes(4).toString("hex")}/`;
 
 process.exitCode = await run([
   ["set", setAndGet],

@@ -1,8 +1,8 @@
 """Every kind of call that nanokv takes, from Python."""
 
+import secrets
 import sys
 import time
-import uuid
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class Client:
         self.kv = kv_pb2_grpc.KvServiceStub(channel)
         self.admin = admin_pb2_grpc.AdminServiceStub(channel)
         self.health = health_pb2_grpc.HealthStub(channel)
-        self.prefix = f"python/{uuid.uuid4()}/"
+        self.prefix = f"python/{secrets.token_hex(4)}/"
 
     def set(self) -> str:
         reply = self.put("greeting", text("hello"))
