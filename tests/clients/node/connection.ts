@@ -24,10 +24,9 @@ type Method<Request, Response> = (
   done: (error: ServiceError | null, response: Response) => void,
 ) => unknown;
 
-/** The calls of a server that the example makes. `serviceConfig` is the JSON
- * of a gRPC service config: which calls are retried, when and how often. */
+/** The calls of a server that the example makes. */
 export function connect(serviceConfig: string, address: string) {
-  const options: ChannelOptions = { "grpc.service_config": serviceConfig };
+  const options = retrying(serviceConfig);
   const kv = new KvServiceClient(address, credentials.createInsecure(), options);
   const admin = new AdminServiceClient(address, credentials.createInsecure(), options);
   const health = new HealthClient(address, credentials.createInsecure(), options);
@@ -41,6 +40,11 @@ export function connect(serviceConfig: string, address: string) {
     check: unary(health, health.check),
     close: () => [kv, admin, health].forEach((client) => client.close()),
   };
+}
+
+/** A channel that retries what the service config says, as it says. */
+export function retrying(serviceConfig: string): ChannelOptions {
+  return { "grpc.service_config": serviceConfig };
 }
 
 /** What the server says of an error, for programs. */

@@ -7,12 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import grpc
-from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_status import rpc_status
 
 import checks
 from checks import CheckFailed, equal, holds, refused, show
+from connection import connect, error_info
 from nanokv.v1 import admin_pb2, admin_pb2_grpc, entry_pb2, kv_pb2, kv_pb2_grpc
 
 # How long one call may take, with all its retries, in seconds.
@@ -212,16 +211,6 @@ def number(value: int) -> entry_pb2.Value:
     return entry_pb2.Value(number=value)
 
 
-def error_info(error: grpc.RpcError) -> error_details_pb2.ErrorInfo | None:
-    """What the server says of an error, for programs."""
-    status = rpc_status.from_call(error)
-    for detail in status.details if status else []:
-        info = error_details_pb2.ErrorInfo()
-        if detail.Unpack(info):
-            return info
-    return None
-
-
 def expect_error(error: grpc.RpcError, code: grpc.StatusCode, reason: str, metadata: dict) -> None:
     """Fails the step unless the error says this, in every way it can."""
     equal("code", error.code().name, code.name)
@@ -239,8 +228,7 @@ def main() -> int:
     if len(sys.argv) != 3:
         print("usage: client.py SERVICE_CONFIG ADDRESS", file=sys.stderr)
         return 2
-    service_config, address = Path(sys.argv[1]).read_text(), sys.argv[2]
-    with grpc.insecure_channel(address, [("grpc.service_config", service_config)]) as channel:
+    with connect(Path(sys.argv[1]), sys.argv[2]) as channel:
         client = Client(channel)
         return checks.run(
             [
