@@ -4,6 +4,7 @@ mod full;
 mod model;
 mod random;
 mod shared;
+mod steps;
 
 use crate::{
     engine::{

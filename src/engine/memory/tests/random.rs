@@ -9,7 +9,10 @@ use crate::{
         Engine, ListQuery,
         memory::{
             Config, Memory, sweep,
-            tests::model::{self, Model},
+            tests::{
+                model::{self, Model},
+                steps::{Does, Holds, If, Listing, Op, Step, When, step},
+            },
         },
     },
     model::{
@@ -18,7 +21,7 @@ use crate::{
         error::Error,
         expiry::{Expiry, ExpiryRules},
         key::Key,
-        mutation::{Change, Condition, Increment, Mutation, TouchMode},
+        mutation::{Change, Condition, Increment, Mutation},
         operation::{Operation, Outcome, Read},
         range::Range,
         time::UnixMillis,
@@ -41,66 +44,6 @@ enum Fault {
     Accounting,
     /// A version is lost with each sweep.
     Version,
-}
-
-/// One step, with numbers in place of what depends on the state.
-#[derive(Clone, Debug)]
-enum Step {
-    Run(Op),
-    Batch(Vec<Op>, usize),
-    List(Listing),
-    Fill(u16, u16, u64),
-    Advance(u64),
-    Sweep(usize),
-    SweepAll,
-}
-
-#[derive(Clone, Debug)]
-enum Op {
-    Read(String, bool),
-    Change(String, Does, If),
-}
-
-#[derive(Clone, Debug)]
-enum Does {
-    Set(Holds, When, bool),
-    Delete(bool),
-    Increment(i64, i64, i64, i64, When),
-    Touch(When, TouchMode, bool),
-}
-
-#[derive(Clone, Debug)]
-enum Holds {
-    Data(Vec<u8>),
-    Text(String),
-    Number(i64),
-}
-
-#[derive(Clone, Copy, Debug)]
-enum When {
-    Default,
-    After(u64),
-    At(i64),
-    Never,
-    Keep,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum If {
-    Always,
-    Absent,
-    Present,
-    /// The version that is there, and so many more.
-    Version(i64),
-}
-
-#[derive(Clone, Debug)]
-struct Listing {
-    prefix: String,
-    bounds: Option<(String, String)>,
-    entries_max: usize,
-    reply_bytes_max: usize,
-    omit_value: bool,
 }
 
 /// The engine and the model, side by side.
@@ -155,9 +98,13 @@ impl Pair {
                     self.run(&[Op::Change(key, does, If::Always)], None)?;
                 }
             }
-            Step::Advance(millis) => {
-                self.clock.advance(*millis);
-                self.model.now += *millis;
+            Step::Advance(millis) => self.advance(*millis),
+            Step::Meet(short) => {
+                let deadlines = self.model.entries.values().map(|stored| stored.deadline);
+                let ahead = deadlines.filter(|deadline| *deadline > self.model.now);
+                if let Some(next) = ahead.min().filter(|next| *next < u64::MAX) {
+                    self.advance((next - self.model.now).saturating_sub(*short));
+                }
             }
             Step::Sweep(shard) => {
                 sweep::step(&self.memory, shard % 2);
@@ -171,6 +118,11 @@ impl Pair {
             }
         }
         self.compare()
+    }
+
+    fn advance(&mut self, millis: u64) {
+        self.clock.advance(millis);
+        self.model.now += millis;
     }
 
     fn run(&mut self, ops: &[Op], room: Option<usize>) -> Result<(), String> {
@@ -409,98 +361,6 @@ fn block<F: Future>(future: F) -> F::Output {
 fn compare(fault: Fault, steps: &[Step]) -> Result<(), String> {
     let mut pair = Pair::new(fault);
     steps.iter().try_for_each(|step| pair.step(step))
-}
-
-fn key() -> impl Strategy<Value = String> {
-    prop_oneof![
-        "k[a-d]{0,2}",
-        "fill/0[0-3][0-9]{3}",
-        "[a-z]{1,64}",
-        "é{1,3}"
-    ]
-}
-
-fn when() -> impl Strategy<Value = When> {
-    prop_oneof![
-        Just(When::Default),
-        prop_oneof![
-            0..3_u64,
-            1..5000_u64,
-            Just(model::TTL_MS_MAX),
-            Just(model::TTL_MS_MAX + 1)
-        ]
-        .prop_map(When::After),
-        (-2..3000_i64).prop_map(When::At),
-        Just(When::Never),
-        Just(When::Keep),
-    ]
-}
-
-fn holds() -> impl Strategy<Value = Holds> {
-    prop_oneof![
-        4 => prop::collection::vec(any::<u8>(), 0..80).prop_map(Holds::Data),
-        4 => "\\PC{0,60}".prop_map(Holds::Text),
-        4 => (-3..3_i64).prop_map(Holds::Number),
-        1 => (7000..12_000_usize).prop_map(|bytes| Holds::Data(vec![7; bytes])),
-        1 => (7000..12_000_usize).prop_map(|bytes| Holds::Text("x".repeat(bytes))),
-    ]
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    let number = || prop_oneof![4 => -5..5_i64, 1 => Just(i64::MIN), 1 => Just(i64::MAX)];
-    let mode = prop::sample::select(vec![
-        TouchMode::Any,
-        TouchMode::OnlyExtend,
-        TouchMode::OnlyShorten,
-    ]);
-    let does = prop_oneof![
-        4 => (holds(), when(), any::<bool>()).prop_map(|(holds, when, previous)| Does::Set(holds, when, previous)),
-        2 => any::<bool>().prop_map(Does::Delete),
-        3 => (number(), number(), number(), number(), when()).prop_map(|(delta, initial, min, max, when)| {
-            Does::Increment(delta, initial, min, max, when)
-        }),
-        3 => (when(), mode, any::<bool>()).prop_map(|(when, mode, omit)| Does::Touch(when, mode, omit)),
-    ];
-    let condition = prop_oneof![
-        4 => Just(If::Always),
-        1 => Just(If::Absent),
-        1 => Just(If::Present),
-        1 => (0..2_i64).prop_map(If::Version),
-    ];
-    prop_oneof![
-        1 => (key(), any::<bool>()).prop_map(|(key, omit)| Op::Read(key, omit)),
-        4 => (key(), does, condition).prop_map(|(key, does, condition)| Op::Change(key, does, condition)),
-    ]
-}
-
-fn listing() -> impl Strategy<Value = Step> {
-    let prefix = prop_oneof![Just(String::new()), "k|ka|fill/|fill/00|q"];
-    let bounds = prop::option::of((key(), key()));
-    let bytes = prop_oneof![Just(usize::MAX), 0..3000_usize];
-    (prefix, bounds, 1..60_usize, bytes, any::<bool>()).prop_map(
-        |(prefix, bounds, entries_max, reply_bytes_max, omit_value)| {
-            Step::List(Listing {
-                prefix,
-                bounds,
-                entries_max,
-                reply_bytes_max,
-                omit_value,
-            })
-        },
-    )
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let room = prop_oneof![Just(usize::MAX), 0..2000_usize];
-    prop_oneof![
-        20 => op().prop_map(Step::Run),
-        4 => (prop::collection::vec(op(), 0..40), room).prop_map(|(ops, room)| Step::Batch(ops, room)),
-        3 => listing(),
-        1 => (0..4096_u16, 1..600_u16, 1..4000_u64).prop_map(|(from, count, ttl)| Step::Fill(from, count, ttl)),
-        5 => prop_oneof![1..100_u64, 100..3000_u64, 1..1_u64 << 38].prop_map(Step::Advance),
-        5 => (0..2_usize).prop_map(Step::Sweep),
-        1 => Just(Step::SweepAll),
-    ]
 }
 
 proptest! {
