@@ -3,5 +3,7 @@
 
 pub mod engine;
 pub mod gate;
+pub mod grpc;
 pub mod model;
 pub mod proto;
+pub mod serve;

@@ -48,4 +48,6 @@ pub enum Refusal {
     EncodingUnknown,
     /// There is no such method.
     MethodUnknown,
+    /// The server has a fault: the call was given up in the middle.
+    Panicked,
 }

@@ -6,6 +6,9 @@
 pub struct Version(i64);
 
 impl Version {
+    /// The smallest one.
+    pub const FIRST: Self = Self(1);
+
     /// A version, if `number` is above 0.
     #[must_use]
     pub const fn new(number: i64) -> Option<Self> {

@@ -1,1 +1,191 @@
-//! The engine that holds everything in memory.
+//! The engine that holds everything in memory: shards, each under a lock of its
+//! own, and what they share.
+
+mod account;
+mod batch;
+mod config;
+mod external;
+mod list;
+mod lock;
+mod order;
+mod record;
+mod shard;
+mod slab;
+mod sweep;
+mod table;
+mod versions;
+mod wheel;
+
+#[cfg(test)]
+mod tests;
+
+use foldhash::quality::RandomState;
+use uuid::Uuid;
+
+pub use crate::engine::memory::{account::MemoryUsage, config::Config};
+
+use crate::{
+    engine::{
+        Description, Engine, ListQuery, Page,
+        memory::{
+            account::Account,
+            lock::{Mutex, MutexGuard},
+            shard::{Context, Request, Room, Shard},
+            versions::Versions,
+        },
+    },
+    model::{
+        clock::Clock,
+        entry::Entry,
+        error::Error,
+        expiry::ExpiryRules,
+        key::Key,
+        mutation::Mutation,
+        operation::{Applied, Operation, Outcome, Read},
+    },
+};
+
+/// What this engine carries out, in alphabetical order.
+const CAPABILITIES: &[&str] = &[
+    "Batch",
+    "Delete",
+    "Get",
+    "Increment",
+    "List",
+    "Set",
+    "Touch",
+];
+
+const SHARDS_MAX: usize = 4096;
+
+/// A shard is found by the bits from here on: above those that a segment of the
+/// table uses, below those of its directory.
+const SHARD_SHIFT: u32 = 20;
+
+/// A store in memory. What it holds is gone when it is dropped.
+#[derive(Debug)]
+pub struct Memory<C> {
+    shards: Box<[Mutex<Shard>]>,
+    hasher: RandomState,
+    versions: Versions,
+    account: Account,
+    rules: ExpiryRules,
+    clock: C,
+    store_id: String,
+}
+
+impl<C: Clock> Memory<C> {
+    /// An empty store. Its versions begin at the microseconds of `clock`, and
+    /// its id is random.
+    #[must_use]
+    pub fn open(config: Config, clock: C) -> Self {
+        let shards = config.shards.clamp(1, SHARDS_MAX).next_power_of_two();
+        let (now, hasher) = (clock.now(), RandomState::default());
+        let account = Account::new(config.memory_max);
+        let shard = |_| {
+            let mut shard = Shard::new(now, hasher.clone());
+            shard.settle(&account);
+            Mutex::new(shard)
+        };
+        Self {
+            shards: (0..shards).map(shard).collect(),
+            hasher,
+            versions: Versions::starting(now),
+            account,
+            rules: config.expiry,
+            clock,
+            store_id: Uuid::new_v4().to_string(),
+        }
+    }
+
+    /// How much memory it takes up, by what for. Looks at one shard after the
+    /// other.
+    pub fn memory(&self) -> MemoryUsage {
+        let mut usage = MemoryUsage::default();
+        for shard in &self.shards {
+            usage += shard.lock().usage();
+        }
+        usage
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context {
+            now: self.clock.now(),
+            rules: self.rules,
+            versions: &self.versions,
+            account: &self.account,
+        }
+    }
+
+    fn hash(&self, key: Key<'_>) -> u64 {
+        shard::hash(&self.hasher, key.as_bytes())
+    }
+
+    fn shard_of(&self, hash: u64) -> usize {
+        usize::try_from(hash >> SHARD_SHIFT).unwrap_or_default() & (self.shards.len() - 1)
+    }
+
+    /// Locks a shard. There are as many as a power of two, so that each hash
+    /// has one.
+    fn lock(&self, number: usize) -> Option<MutexGuard<'_, Shard>> {
+        self.shards.get(number).map(Mutex::lock)
+    }
+
+    fn read(&self, read: Read<'_>) -> Result<Option<Entry>, Error> {
+        let hash = self.hash(read.key);
+        let Some(shard) = self.lock(self.shard_of(hash)) else {
+            return Ok(None);
+        };
+        shard.get(read, hash, self.clock.now(), Room::ANY)
+    }
+
+    fn apply(&self, mutation: Mutation<'_>) -> Result<Applied, Error> {
+        let request = Request::new(mutation, self.hash(mutation.key));
+        let Some(mut shard) = self.lock(self.shard_of(request.hash)) else {
+            return Ok(Applied::default());
+        };
+        let applied = shard.apply(request, Room::ANY, self.context());
+        shard.settle(&self.account);
+        let gone = shard.take_gone();
+        drop(shard);
+        drop(gone);
+        applied
+    }
+}
+
+impl<C: Clock> Engine for Memory<C> {
+    fn describe(&self) -> Description {
+        Description {
+            engine: "memory",
+            store_id: self.store_id.clone(),
+            version: self.versions.last(),
+            now: self.clock.now(),
+            capabilities: CAPABILITIES,
+            memory_max: Some(self.account.memory_max()),
+        }
+    }
+
+    async fn get(&self, read: Read<'_>) -> Result<Option<Entry>, Error> {
+        self.read(read)
+    }
+
+    async fn mutate(&self, mutation: Mutation<'_>) -> Result<Applied, Error> {
+        self.apply(mutation)
+    }
+
+    async fn batch(
+        &self,
+        operations: &[Operation<'_>],
+        reply_bytes_max: usize,
+    ) -> Vec<Result<Outcome, Error>> {
+        batch::run(self, operations, reply_bytes_max)
+    }
+
+    async fn list(&self, query: ListQuery<'_>) -> Result<Page, Error> {
+        Ok(list::run(self, query).await)
+    }
+
+    async fn tend(&self) {
+        sweep::run(self).await;
+    }
+}

@@ -1,0 +1,78 @@
+//! How much memory the store takes up, and how much it may.
+
+use std::{
+    ops::AddAssign,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// Bytes of memory, by what they are for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryUsage {
+    /// Pages of slots, where the entries stand.
+    pub slab: u64,
+    /// The index from hash to entry.
+    pub table: u64,
+    /// The index in key order.
+    pub order: u64,
+    /// The index by deadline.
+    pub wheel: u64,
+    /// Large values, which stand outside their slots.
+    pub external: u64,
+    /// All of these together: what counts against `memory_max`.
+    pub total: u64,
+    /// How many entries are held, among them the expired ones that have not
+    /// been swept yet.
+    pub entries: u64,
+}
+
+impl AddAssign for MemoryUsage {
+    fn add_assign(&mut self, other: Self) {
+        self.slab += other.slab;
+        self.table += other.table;
+        self.order += other.order;
+        self.wheel += other.wheel;
+        self.external += other.external;
+        self.total += other.total;
+        self.entries += other.entries;
+    }
+}
+
+/// What all shards take up together.
+#[derive(Debug)]
+pub(super) struct Account {
+    used: AtomicU64,
+    memory_max: u64,
+}
+
+impl Account {
+    pub(super) const fn new(memory_max: u64) -> Self {
+        Self {
+            used: AtomicU64::new(0),
+            memory_max,
+        }
+    }
+
+    pub(super) const fn memory_max(&self) -> u64 {
+        self.memory_max
+    }
+
+    /// Whether the store may grow by `bytes`. What does not grow it is always
+    /// admitted. Threads that ask at the same time may each be admitted, so
+    /// the limit can be passed by one page a thread.
+    pub(super) fn admits(&self, bytes: usize) -> bool {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        bytes == 0 || self.used().saturating_add(bytes) <= self.memory_max
+    }
+
+    /// A shard that took up `before` bytes takes up `after` now.
+    pub(super) fn settle(&self, before: u64, after: u64) {
+        if before != after {
+            self.used
+                .fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+}

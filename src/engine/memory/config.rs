@@ -1,0 +1,58 @@
+//! What can be chosen about the memory engine.
+
+use sysinfo::System;
+
+use crate::model::expiry::ExpiryRules;
+
+/// The share of the machine's memory that a store may take up by default.
+const MEMORY_PERCENT: u64 = 60;
+
+/// What is assumed of a system that does not say how much memory it has.
+const MEMORY_BYTES_UNKNOWN: u64 = 1 << 30;
+
+/// What can be chosen about the memory engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// How many bytes entries and their indexes may take up.
+    pub memory_max: u64,
+    /// Into how many parts the keys are split, each with a lock of its own:
+    /// rounded up to a power of two, at most 4096.
+    pub shards: usize,
+    /// What holds for deadlines.
+    pub expiry: ExpiryRules,
+}
+
+impl Default for Config {
+    /// 60 % of the memory of the container or machine, and 64 shards.
+    fn default() -> Self {
+        Self {
+            memory_max: memory_bytes() / 100 * MEMORY_PERCENT,
+            shards: 64,
+            expiry: ExpiryRules::default(),
+        }
+    }
+}
+
+/// The memory of the container, or of the machine when that is less.
+fn memory_bytes() -> u64 {
+    let Ok(mut system) = System::new() else {
+        return MEMORY_BYTES_UNKNOWN;
+    };
+    system.refresh_memory();
+    let machine = system.total_memory();
+    match system.cgroup_limits() {
+        Some(limits) if limits.total_memory > 0 => limits.total_memory.min(machine),
+        _ => machine,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_a_part_of_the_memory_that_is_there() {
+        let memory_max = Config::default().memory_max;
+        assert!(memory_max > 0 && memory_max < memory_bytes());
+    }
+}

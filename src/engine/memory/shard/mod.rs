@@ -1,0 +1,221 @@
+//! One part of the store, with all of its indexes. It knows no time and no
+//! other shard: whoever has locked it brings both.
+
+mod apply;
+mod change;
+mod scan;
+mod sweep;
+
+#[cfg(test)]
+mod check;
+
+use std::hash::BuildHasher;
+
+use bytes::Bytes;
+use foldhash::quality::RandomState;
+
+use crate::{
+    engine::memory::{
+        account::{Account, MemoryUsage},
+        external::Externals,
+        order::Order,
+        record::{self, Payload, Record},
+        slab::{Handle, Slab},
+        table::Table,
+        versions::Versions,
+        wheel::Wheel,
+    },
+    model::{
+        entry::{self, Entry},
+        error::Error,
+        expiry::ExpiryRules,
+        key::Key,
+        operation::Read,
+        time::UnixMillis,
+        value::{Kind, Text, Value},
+    },
+};
+
+pub(super) use crate::engine::memory::shard::{
+    apply::Request,
+    scan::{Scan, Scanned},
+};
+
+/// Entries by hash, by key and by deadline.
+#[derive(Debug)]
+pub(super) struct Shard {
+    slab: Slab,
+    table: Table,
+    order: Order,
+    wheel: Wheel,
+    externals: Externals,
+    hasher: RandomState,
+    /// What the account of the store knows of this shard.
+    settled: u64,
+    /// Large values that are gone, to be freed when the lock is not held.
+    gone: Vec<Value>,
+}
+
+/// What a shard needs to know of the store, and of this moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context<'a> {
+    pub(super) now: UnixMillis,
+    pub(super) rules: ExpiryRules,
+    pub(super) versions: &'a Versions,
+    pub(super) account: &'a Account,
+}
+
+/// How many bytes the entry in an answer may have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    pub(super) bytes: usize,
+    /// What it is that an answer would pass.
+    pub(super) reply_bytes_max: usize,
+}
+
+impl Room {
+    /// As much as there is: for a call with one answer.
+    pub(super) const ANY: Self = Self {
+        bytes: usize::MAX,
+        reply_bytes_max: usize::MAX,
+    };
+
+    fn check(self, bytes: usize) -> Result<(), Error> {
+        if bytes > self.bytes {
+            return Err(Error::ReplyTooLarge {
+                reply_bytes_max: self.reply_bytes_max,
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Shard {
+    pub(super) fn new(now: UnixMillis, hasher: RandomState) -> Self {
+        Self {
+            slab: Slab::new(),
+            table: Table::new(),
+            order: Order::default(),
+            wheel: Wheel::new(now),
+            externals: Externals::default(),
+            hasher,
+            settled: 0,
+            gone: Vec::new(),
+        }
+    }
+
+    /// The entry under a key.
+    ///
+    /// # Errors
+    /// [`Error::ReplyTooLarge`] by `room`.
+    pub(super) fn get(
+        &self,
+        read: Read<'_>,
+        hash: u64,
+        now: UnixMillis,
+        room: Room,
+    ) -> Result<Option<Entry>, Error> {
+        let Some(record) = self
+            .find(read.key, hash)
+            .and_then(|handle| self.record(handle))
+            .filter(|record| !record.is_expired(now))
+        else {
+            return Ok(None);
+        };
+        room.check(self.reply_bytes(&record, read.omit_value))?;
+        Ok(Some(self.entry(&record, read.omit_value)))
+    }
+
+    /// Brings what a look for this hash will read nearer to the processor: the
+    /// first of two rounds. What comes out is for [`Self::touch`].
+    pub(super) fn guess(&self, hash: u64) -> Option<Handle> {
+        self.table.find(hash, |_| true)
+    }
+
+    /// The second round.
+    pub(super) fn touch(&self, guess: Option<Handle>) -> u8 {
+        guess.map_or(0, |handle| {
+            self.slab.slot(handle).first().copied().unwrap_or(0)
+        })
+    }
+
+    /// What it takes up.
+    pub(super) fn usage(&self) -> MemoryUsage {
+        let bytes = |bytes| u64::try_from(bytes).unwrap_or(u64::MAX);
+        MemoryUsage {
+            slab: bytes(self.slab.bytes()),
+            table: bytes(self.table.bytes()),
+            order: bytes(self.order.bytes()),
+            wheel: bytes(self.wheel.bytes()),
+            external: bytes(self.externals.bytes()),
+            total: bytes(self.bytes()),
+            entries: bytes(self.table.len()),
+        }
+    }
+
+    /// Tells the account what it takes up now.
+    pub(super) fn settle(&mut self, account: &Account) {
+        let bytes = u64::try_from(self.bytes()).unwrap_or(u64::MAX);
+        account.settle(self.settled, bytes);
+        self.settled = bytes;
+    }
+
+    /// Large values that are gone: to be dropped after the lock.
+    pub(super) fn take_gone(&mut self) -> Vec<Value> {
+        std::mem::take(&mut self.gone)
+    }
+
+    fn bytes(&self) -> usize {
+        self.slab.bytes()
+            + self.table.bytes()
+            + self.order.bytes()
+            + self.wheel.bytes()
+            + self.externals.bytes()
+    }
+
+    fn find(&self, key: Key<'_>, hash: u64) -> Option<Handle> {
+        let key = key.as_bytes();
+        self.table.find(hash, |handle| self.slab.key(handle) == key)
+    }
+
+    fn record(&self, handle: Handle) -> Option<Record<'_>> {
+        record::read(self.slab.slot(handle))
+    }
+
+    fn reply_bytes(&self, record: &Record<'_>, omit_value: bool) -> usize {
+        let value_bytes = match record.payload {
+            _ if omit_value => 0,
+            Payload::Inline(bytes) => bytes.len(),
+            Payload::External(number) => self.externals.get(number).map_or(0, Value::len),
+        };
+        entry::reply_bytes(record.key.len(), value_bytes)
+    }
+
+    fn entry(&self, record: &Record<'_>, omit_value: bool) -> Entry {
+        let value = if omit_value { None } else { self.value(record) };
+        // Only keys come in, and they are UTF-8.
+        let key = String::from_utf8_lossy(record.key).into_owned();
+        Entry::new(key, value, record.version, record.deadline)
+    }
+
+    fn value(&self, record: &Record<'_>) -> Option<Value> {
+        let bytes = match record.payload {
+            Payload::External(number) => return self.externals.get(number).cloned(),
+            Payload::Inline(bytes) => bytes,
+        };
+        match record.kind {
+            Kind::Number => record.number().map(Value::Number),
+            Kind::Data => Some(Value::Data(Bytes::copy_from_slice(bytes))),
+            // Never `Err`: it went in as text.
+            Kind::Text => Some(
+                Text::from_utf8(Bytes::copy_from_slice(bytes))
+                    .map_or_else(Value::Data, Value::Text),
+            ),
+        }
+    }
+}
+
+/// The hash of a key, by which its shard, its segment and its bucket are found.
+pub(super) fn hash(hasher: &RandomState, key: &[u8]) -> u64 {
+    hasher.hash_one(key)
+}

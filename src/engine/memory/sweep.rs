@@ -1,0 +1,45 @@
+//! The sweeper: sees to it that the memory of what has expired is back within
+//! about a second.
+
+use crate::{
+    engine::memory::{Memory, lock::MutexGuard},
+    model::clock::Clock,
+};
+
+/// How long it rests between two rounds over all shards.
+const REST_MS: u64 = 100;
+
+/// Never returns.
+pub(super) async fn run<C: Clock>(memory: &Memory<C>) {
+    loop {
+        round(memory).await;
+        memory
+            .clock
+            .sleep_until(memory.clock.now().plus(REST_MS))
+            .await;
+    }
+}
+
+/// Removes everything that has expired by now.
+async fn round<C: Clock>(memory: &Memory<C>) {
+    for number in 0..memory.shards.len() {
+        while !step(memory, number) {
+            // Others on this thread come first.
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// One step on one shard; whether that was the last for now.
+pub(super) fn step<C: Clock>(memory: &Memory<C>, number: usize) -> bool {
+    let Some(mut shard) = memory.lock(number) else {
+        return true;
+    };
+    let swept = shard.sweep(memory.context());
+    shard.settle(&memory.account);
+    let gone = shard.take_gone();
+    // Whoever waits for the lock gets it, before the next step does.
+    MutexGuard::unlock_fair(shard);
+    drop(gone);
+    swept.is_done
+}

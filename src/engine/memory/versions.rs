@@ -1,0 +1,36 @@
+//! The counter that versions come from.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::model::{time::UnixMillis, version::Version};
+
+/// Hands out versions. A shard takes them while it is locked, so that the
+/// versions of one shard are in the order of its changes, and whoever has
+/// loaded the counter and then locked a shard finds all of its changes up to
+/// there.
+#[derive(Debug)]
+pub(super) struct Versions(AtomicI64);
+
+impl Versions {
+    /// Begins at the Unix microseconds of `now`, above what an earlier start
+    /// has given out unless that made more than a million changes a second.
+    pub(super) fn starting(now: UnixMillis) -> Self {
+        let micros = now.get().saturating_mul(1000).max(1);
+        Self(AtomicI64::new(i64::try_from(micros).unwrap_or(i64::MAX)))
+    }
+
+    /// The last one that was given out.
+    pub(super) fn last(&self) -> Version {
+        version(self.0.load(Ordering::Acquire))
+    }
+
+    /// The next one.
+    pub(super) fn take(&self) -> Version {
+        version(self.0.fetch_add(1, Ordering::AcqRel).saturating_add(1))
+    }
+}
+
+fn version(number: i64) -> Version {
+    // Begins above 0 and only grows; 2^63 is not reached in this universe.
+    Version::new(number.max(1)).unwrap_or(Version::FIRST)
+}

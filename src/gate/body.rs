@@ -1,0 +1,207 @@
+//! Bodies on their way through the gate: what arrives is counted and timed,
+//! what leaves is counted.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, header};
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
+
+use crate::gate::{load::Share, refusal::Refusal};
+
+/// Where the reason is left when a request is cut off while it is read: the
+/// error goes through code that does not know it.
+#[derive(Clone, Debug, Default)]
+pub struct Cut(Arc<OnceLock<Refusal>>);
+
+impl Cut {
+    /// The reason, if it was cut off.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.0.get().copied()
+    }
+
+    fn off(&self, refusal: Refusal) -> CutOff {
+        let _ = self.0.set(refusal);
+        CutOff(refusal)
+    }
+}
+
+/// A request was cut off while it was read.
+#[derive(Clone, Copy, Debug)]
+pub struct CutOff(pub Refusal);
+
+impl fmt::Display for CutOff {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "the request was cut off: {:?}", self.0)
+    }
+}
+
+impl std::error::Error for CutOff {}
+
+/// A request as it arrives.
+#[derive(Debug)]
+pub struct RequestBody<B> {
+    inner: B,
+    share: Share,
+    cut: Cut,
+    read_ms_max: Option<u64>,
+    // Only a request that does not come at once needs a timer.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl<B> RequestBody<B> {
+    /// Counts `inner` on `share`, and gives it `read_ms_max` to arrive; `None`:
+    /// as long as it likes, since it is a stream.
+    pub fn new(inner: B, share: Share, cut: Cut, read_ms_max: Option<u64>) -> Self {
+        Self {
+            inner,
+            share,
+            cut,
+            read_ms_max,
+            timer: None,
+        }
+    }
+
+    fn too_slow(&mut self, context: &mut Context<'_>) -> Option<Refusal> {
+        let read_ms_max = self.read_ms_max?;
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep(Duration::from_millis(read_ms_max))));
+        timer
+            .as_mut()
+            .poll(context)
+            .is_ready()
+            .then_some(Refusal::RequestRead {
+                request_read_ms_max: read_ms_max,
+            })
+    }
+}
+
+impl<B> Body for RequestBody<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Data = Bytes;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let body = self.get_mut();
+        let Poll::Ready(frame) = Pin::new(&mut body.inner).poll_frame(context) else {
+            return match body.too_slow(context) {
+                Some(refusal) => Poll::Ready(Some(Err(body.cut.off(refusal).into()))),
+                None => Poll::Pending,
+            };
+        };
+        let Some(frame) = frame.transpose().map_err(Into::into)? else {
+            return Poll::Ready(None);
+        };
+        let bytes = frame.data_ref().map_or(0, Bytes::len);
+        Poll::Ready(Some(match body.share.receive(bytes) {
+            Ok(()) => Ok(frame),
+            Err(refusal) => Err(body.cut.off(refusal).into()),
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// A reply as it leaves. One that is a stream ends when the caller's deadline
+/// passes.
+#[derive(Debug)]
+pub struct ReplyBody<B> {
+    inner: B,
+    share: Share,
+    deadline: Option<Deadline>,
+    // Only a reply that does not come at once needs a timer.
+    timer: Option<Pin<Box<Sleep>>>,
+    ended: bool,
+}
+
+/// When the caller stops waiting, and how the stream then ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    /// The caller's deadline.
+    pub at: Instant,
+    /// Gives the answer that says so.
+    pub refuse: fn(&Refusal) -> Response<tonic::body::Body>,
+}
+
+impl<B> ReplyBody<B> {
+    /// Counts `inner` on `share`, and ends it at `deadline`.
+    pub const fn new(inner: B, share: Share, deadline: Option<Deadline>) -> Self {
+        Self {
+            inner,
+            share,
+            deadline,
+            timer: None,
+            ended: false,
+        }
+    }
+
+    fn late(&mut self, context: &mut Context<'_>) -> Option<HeaderMap> {
+        let deadline = self.deadline?;
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(deadline.at)));
+        timer.as_mut().poll(context).is_ready().then(|| {
+            let mut trailers = std::mem::take((deadline.refuse)(&Refusal::Deadline).headers_mut());
+            trailers.remove(header::CONTENT_TYPE);
+            trailers
+        })
+    }
+}
+
+impl<B> Body for ReplyBody<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let body = self.get_mut();
+        if body.ended {
+            return Poll::Ready(None);
+        }
+        let Poll::Ready(frame) = Pin::new(&mut body.inner).poll_frame(context) else {
+            return match body.late(context) {
+                Some(trailers) => {
+                    body.ended = true;
+                    Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+                }
+                None => Poll::Pending,
+            };
+        };
+        let share = &mut body.share;
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(|data| share.send(data)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended || self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

@@ -1,0 +1,233 @@
+//! The way of one call through the gate.
+
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+};
+
+use bytes::Bytes;
+use http::{HeaderName, Method, Request, Response, StatusCode, header};
+use tokio::time::{Instant, timeout_at};
+use tonic::body::Body;
+use tower::Service;
+use tracing::Instrument;
+
+use crate::gate::{
+    body::{Cut, Deadline, ReplyBody, RequestBody},
+    config::Config,
+    foreign,
+    load::{Load, Share},
+    refusal::Refusal,
+    state::{Phase, State},
+    timeout,
+    trace::Trace,
+};
+
+const CONTENT_TYPE: &str = "application/grpc";
+const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+
+/// What every call passes. A clone is the same gate.
+#[derive(Clone, Debug)]
+pub struct Gate(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    load: Load,
+    state: State,
+    wire: Wire,
+}
+
+/// What the gate has to be told of the wire behind it.
+#[derive(Clone, Copy, Debug)]
+pub struct Wire {
+    /// The whole answer to a call that is refused.
+    pub refuse: fn(&Refusal) -> Response<Body>,
+    /// Whether calls of this service, by its full name, are always let in.
+    pub is_health: fn(&str) -> bool,
+    /// Whether the request of this method of a service is a stream, which may
+    /// take its time.
+    pub is_stream: fn(&str, &str) -> bool,
+}
+
+/// Who calls.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// Where from.
+    pub address: SocketAddr,
+    /// `connections_max`, on a connection above it: health alone is answered.
+    pub health_only: Option<u64>,
+}
+
+/// What is sent back.
+pub type Reply = Response<ReplyBody<Body>>;
+
+impl Gate {
+    /// A gate that holds calls to `config`, while the server is in `state`.
+    #[must_use]
+    pub fn new(config: Config, state: State, wire: Wire) -> Self {
+        let load = Load::new(&config);
+        Self(Arc::new(Inner {
+            config,
+            load,
+            state,
+            wire,
+        }))
+    }
+
+    /// The state of the server.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.0.state
+    }
+
+    /// Lets a call through to `routes`, or refuses it. Never fails: a refusal
+    /// is an answer.
+    pub async fn call<S, B>(self, peer: Peer, routes: S, request: Request<B>) -> Reply
+    where
+        S: Service<Request<RequestBody<B>>, Response = Response<Body>, Error = Infallible>,
+        B: http_body::Body<Data = Bytes> + Unpin,
+    {
+        let trace = Trace::begin(&request, peer.address);
+        let reply = self
+            .answer(peer, routes, request)
+            .instrument(trace.span())
+            .await;
+        trace.end(&reply);
+        reply
+    }
+
+    async fn answer<S, B>(&self, peer: Peer, routes: S, request: Request<B>) -> Reply
+    where
+        S: Service<Request<RequestBody<B>>, Response = Response<Body>, Error = Infallible>,
+        B: http_body::Body<Data = Bytes> + Unpin,
+    {
+        if let Some(status) = no_grpc(&request) {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = status;
+            return self.uncounted(response);
+        }
+        let admitted = self.admit(peer, request.uri().path());
+        let deadline = timeout::of(request.headers());
+        match (admitted, deadline) {
+            (Err(refusal), _) | (Ok(_), Err(refusal)) => self.refuse(&refusal),
+            (Ok(share), Ok(None)) => match self.pass(routes, request).await {
+                Ok(response) => response.map(|body| ReplyBody::new(body, share, None)),
+                Err(refusal) => self.refuse(&refusal),
+            },
+            (Ok(share), Ok(Some(wait))) => {
+                let at = Instant::now() + wait;
+                match timeout_at(at, self.pass(routes, request)).await {
+                    Ok(Ok(response)) => {
+                        let deadline = Deadline {
+                            at,
+                            refuse: self.0.wire.refuse,
+                        };
+                        response.map(|body| ReplyBody::new(body, share, Some(deadline)))
+                    }
+                    Ok(Err(refusal)) => self.refuse(&refusal),
+                    Err(_) => self.refuse(&Refusal::Deadline),
+                }
+            }
+        }
+    }
+
+    fn admit(&self, peer: Peer, path: &str) -> Result<Share, Refusal> {
+        let Inner {
+            load, state, wire, ..
+        } = &*self.0;
+        if (wire.is_health)(split(path).0) {
+            return Ok(load.uncounted());
+        }
+        if state.get() >= Phase::Stopping && peer.health_only.is_some() {
+            return Err(Refusal::Draining);
+        }
+        if let Some(connections_max) = peer.health_only {
+            return Err(Refusal::ConnectionsFull { connections_max });
+        }
+        load.enter()
+    }
+
+    async fn pass<S, B>(
+        &self,
+        mut routes: S,
+        request: Request<B>,
+    ) -> Result<Response<Body>, Refusal>
+    where
+        S: Service<Request<RequestBody<B>>, Response = Response<Body>, Error = Infallible>,
+        B: http_body::Body<Data = Bytes> + Unpin,
+    {
+        let Inner {
+            config, load, wire, ..
+        } = &*self.0;
+        let compressed = request
+            .headers()
+            .get(&ENCODING)
+            .is_some_and(|encoding| encoding != "identity");
+        let (service, method) = split(request.uri().path());
+        let read_ms_max =
+            (!(wire.is_stream)(service, method)).then_some(config.request_read_ms_max);
+        let cut = Cut::default();
+        let request =
+            request.map(|body| RequestBody::new(body, load.uncounted(), cut.clone(), read_ms_max));
+        let response = unpanicked(routes.call(request)).await?;
+        match foreign::refusal(&response, compressed, config) {
+            Some(refusal) => Err(cut.refusal().unwrap_or(refusal)),
+            None => Ok(response),
+        }
+    }
+
+    fn refuse(&self, refusal: &Refusal) -> Reply {
+        self.uncounted((self.0.wire.refuse)(refusal))
+    }
+
+    fn uncounted(&self, response: Response<Body>) -> Reply {
+        response.map(|body| ReplyBody::new(body, self.0.load.uncounted(), None))
+    }
+}
+
+/// What is wrong with a request that is no gRPC at all.
+fn no_grpc<B>(request: &Request<B>) -> Option<StatusCode> {
+    if request.method() != Method::POST {
+        return Some(StatusCode::METHOD_NOT_ALLOWED);
+    }
+    let content_type = request.headers().get(header::CONTENT_TYPE);
+    let spoken = content_type
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| {
+            value.strip_prefix(CONTENT_TYPE).is_some_and(|rest| {
+                rest.is_empty() || rest.starts_with("+proto") || rest.starts_with(';')
+            })
+        });
+    (!spoken).then_some(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+}
+
+/// The service and the method that a path names; both empty when it names none.
+fn split(path: &str) -> (&str, &str) {
+    path.strip_prefix('/')
+        .and_then(|rest| rest.split_once('/'))
+        .unwrap_or_default()
+}
+
+/// What `call` gives, or that it panicked: a fault in one call is not to take
+/// the others of its connection with it.
+async fn unpanicked<F, T>(call: F) -> Result<T, Refusal>
+where
+    F: Future<Output = Result<T, Infallible>>,
+{
+    let mut call = pin!(call);
+    std::future::poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context)));
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(Ok(answer))) => Poll::Ready(Ok(answer)),
+            Ok(Poll::Ready(Err(never))) => match never {},
+            Err(_) => Poll::Ready(Err(Refusal::Panicked)),
+        }
+    })
+    .await
+}

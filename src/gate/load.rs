@@ -1,0 +1,205 @@
+//! How many calls and bytes are under way on the whole server.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use bytes::Bytes;
+
+use crate::gate::{config::Config, refusal::Refusal};
+
+/// A frame of a reply at least this large is counted until it has left; a
+/// smaller one while the call lasts.
+const FRAME_BYTES_FOLLOWED: usize = 4096;
+
+/// The load of the server. A clone is the same load.
+#[derive(Clone, Debug)]
+pub struct Load(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    calls: AtomicUsize,
+    bytes: AtomicUsize,
+    calls_max: usize,
+    bytes_max: usize,
+}
+
+impl Load {
+    /// No load yet, and the limits of `config`.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self(Arc::new(Shared {
+            calls: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            calls_max: config.calls_in_flight_max,
+            bytes_max: config.bytes_in_flight_max,
+        }))
+    }
+
+    /// Lets a call in, and counts it until the answer is dropped.
+    ///
+    /// # Errors
+    /// [`Refusal::CallsInFlight`] or [`Refusal::BytesInFlight`] at the limit.
+    pub fn enter(&self) -> Result<Share, Refusal> {
+        if self.0.bytes.load(Ordering::Relaxed) >= self.0.bytes_max {
+            return Err(self.bytes_in_flight());
+        }
+        if self.0.calls.fetch_add(1, Ordering::Relaxed) >= self.0.calls_max {
+            self.0.calls.fetch_sub(1, Ordering::Relaxed);
+            return Err(Refusal::CallsInFlight {
+                calls_in_flight_max: wide(self.0.calls_max),
+            });
+        }
+        let mut share = self.uncounted();
+        share.counted = true;
+        Ok(share)
+    }
+
+    /// Lets a health call in: it is counted by its bytes alone.
+    #[must_use]
+    pub fn uncounted(&self) -> Share {
+        Share {
+            load: self.clone(),
+            counted: false,
+            bytes: 0,
+        }
+    }
+
+    /// Calls under way.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.0.calls.load(Ordering::Relaxed)
+    }
+
+    /// Bytes under way.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.bytes.load(Ordering::Relaxed)
+    }
+
+    fn bytes_in_flight(&self) -> Refusal {
+        Refusal::BytesInFlight {
+            bytes_in_flight_max: wide(self.0.bytes_max),
+        }
+    }
+}
+
+/// What one call adds to the load, until it is dropped.
+#[derive(Debug)]
+pub struct Share {
+    load: Load,
+    counted: bool,
+    bytes: usize,
+}
+
+impl Share {
+    /// Counts bytes of a request that have arrived.
+    ///
+    /// # Errors
+    /// [`Refusal::BytesInFlight`] at the limit.
+    pub fn receive(&mut self, bytes: usize) -> Result<(), Refusal> {
+        self.add(bytes);
+        if self.load.bytes() > self.load.0.bytes_max {
+            return Err(self.load.bytes_in_flight());
+        }
+        Ok(())
+    }
+
+    /// Counts a frame of a reply: a large one until it has left, since it may
+    /// wait in the connection's buffer long after the call is over.
+    #[must_use]
+    pub fn send(&mut self, frame: Bytes) -> Bytes {
+        if frame.len() < FRAME_BYTES_FOLLOWED {
+            self.add(frame.len());
+            return frame;
+        }
+        let mut share = self.load.uncounted();
+        share.add(frame.len());
+        Bytes::from_owner(Leaving {
+            frame,
+            _share: share,
+        })
+    }
+
+    fn add(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        self.load.0.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.load.0.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        if self.counted {
+            self.load.0.calls.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+struct Leaving {
+    frame: Bytes,
+    _share: Share,
+}
+
+impl AsRef<[u8]> for Leaving {
+    fn as_ref(&self) -> &[u8] {
+        &self.frame
+    }
+}
+
+fn wide(limit: usize) -> u64 {
+    u64::try_from(limit).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load() -> Load {
+        Load::new(&Config {
+            calls_in_flight_max: 2,
+            bytes_in_flight_max: 10_000,
+            ..Config::default()
+        })
+    }
+
+    #[test]
+    fn a_call_above_the_limit_is_refused_until_one_ends() {
+        let load = load();
+        let first = load.enter().unwrap();
+        let _second = load.enter().unwrap();
+        assert_eq!(
+            load.enter().unwrap_err(),
+            Refusal::CallsInFlight {
+                calls_in_flight_max: 2
+            }
+        );
+        drop(first);
+        assert!(load.enter().is_ok());
+        assert_eq!(load.calls(), 1);
+    }
+
+    #[test]
+    fn bytes_that_arrive_above_the_limit_are_refused_and_given_back() {
+        let load = load();
+        let mut share = load.enter().unwrap();
+        assert!(share.receive(10_000).is_ok());
+        assert!(share.receive(1).is_err());
+        assert!(load.enter().is_err(), "nobody else comes in meanwhile");
+        drop(share);
+        assert_eq!((load.calls(), load.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn a_large_frame_counts_until_it_has_left() {
+        let load = load();
+        let mut share = load.enter().unwrap();
+        let small = share.send(Bytes::from(vec![0; FRAME_BYTES_FOLLOWED - 1]));
+        let large = share.send(Bytes::from(vec![0; FRAME_BYTES_FOLLOWED]));
+        drop((share, small));
+        assert_eq!(load.bytes(), FRAME_BYTES_FOLLOWED);
+        drop(large);
+        assert_eq!(load.bytes(), 0);
+    }
+}

@@ -1,0 +1,273 @@
+//! A list of operations: each is decoded, and answered, for itself.
+
+use prost::Message;
+
+use crate::{
+    grpc::{
+        failure::Failure,
+        status,
+        wire::{request, response},
+    },
+    model::{
+        error::Error,
+        limits::Limits,
+        operation::{Operation, Outcome},
+    },
+    proto,
+};
+
+/// How many bytes of a Batch's reply are set aside for each operation, for what
+/// it answers beside an entry: numbers and times, or a failure.
+pub(super) const RESULT_BYTES_MAX: usize = 704;
+
+/// A Batch that was decoded: what is asked of the engine, and what is answered
+/// without it.
+pub(super) struct Batch<'a> {
+    /// One for each operation: its kind, and the failure of one that broke a
+    /// rule.
+    slots: Vec<(&'static str, Option<proto::OperationResult>)>,
+    /// Those without a failure, in the same order.
+    pub(super) operations: Vec<Operation<'a>>,
+    /// What is left for entries.
+    pub(super) entries_bytes_max: usize,
+    /// What the whole reply may have.
+    reply_bytes_max: usize,
+}
+
+impl<'a> Batch<'a> {
+    /// Decodes each operation for itself.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a list that is too long.
+    pub(super) fn decode(given: &'a proto::BatchRequest, limits: &Limits) -> Result<Self, Error> {
+        request::batch(given, limits)?;
+        let mut batch = Self {
+            slots: Vec::with_capacity(given.operations.len()),
+            operations: Vec::with_capacity(given.operations.len()),
+            entries_bytes_max: limits.reply_bytes_max,
+            reply_bytes_max: limits.reply_bytes_max,
+        };
+        for operation in &given.operations {
+            let kind = operation.kind.as_ref().map_or("kind", request::kind_name);
+            let (failed, bytes) = match request::operation(operation, limits) {
+                Ok(operation) => {
+                    batch.operations.push(operation);
+                    (None, RESULT_BYTES_MAX)
+                }
+                Err(error) => {
+                    let failed = response::failed(Failure::from(&error));
+                    let bytes = framed_bytes(&failed);
+                    (Some(failed), bytes)
+                }
+            };
+            batch.slots.push((kind, failed));
+            batch.entries_bytes_max = batch.entries_bytes_max.saturating_sub(bytes);
+        }
+        Ok(batch)
+    }
+
+    /// The reply, with the engine's answer to each of `operations`.
+    pub(super) fn reply(self, answers: Vec<Result<Outcome, Error>>) -> proto::BatchResponse {
+        // An engine answers each operation, so no slot is left out.
+        let mut answers = self.operations.iter().zip(answers);
+        let results = self
+            .slots
+            .into_iter()
+            .filter_map(|(kind, failed)| {
+                failed.or_else(|| {
+                    let (operation, answer) = answers.next()?;
+                    Some(match answer {
+                        Ok(outcome) => response::result(operation, outcome),
+                        Err(error) => refused(error, operation, kind, self.reply_bytes_max),
+                    })
+                })
+            })
+            .collect();
+        proto::BatchResponse { results }
+    }
+}
+
+/// The failure of an operation of `kind` that the engine refused.
+fn refused(
+    error: Error,
+    operation: &Operation<'_>,
+    kind: &str,
+    reply_bytes_max: usize,
+) -> proto::OperationResult {
+    let error = match error {
+        // The engine knows what was left for entries only.
+        Error::ReplyTooLarge { .. } => Error::ReplyTooLarge { reply_bytes_max },
+        other => request::within(other, kind),
+    };
+    response::failed(status::of_key(&error, operation.key()))
+}
+
+/// The bytes of a result inside a reply: itself, its tag and its length.
+fn framed_bytes(result: &proto::OperationResult) -> usize {
+    let bytes = result.encoded_len();
+    1 + prost::length_delimiter_len(bytes) + bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{
+            entry::Entry, key::Key, operation::Applied, value::Kind, value::Value, version::Version,
+        },
+        proto::{operation, operation_result},
+    };
+
+    fn get(key: &str) -> proto::Operation {
+        proto::Operation {
+            kind: Some(operation::Kind::Get(proto::GetRequest {
+                key: key.into(),
+                omit_value: false,
+            })),
+        }
+    }
+
+    fn delete(key: &str) -> proto::Operation {
+        proto::Operation {
+            kind: Some(operation::Kind::Delete(proto::DeleteRequest {
+                key: key.into(),
+                ..Default::default()
+            })),
+        }
+    }
+
+    fn kinds(response: proto::BatchResponse) -> Vec<operation_result::Kind> {
+        response
+            .results
+            .into_iter()
+            .map(|result| result.kind.unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_bad_operation_fails_its_own_slot() {
+        let request = proto::BatchRequest {
+            operations: vec![get("a"), get(""), proto::Operation::default(), delete("b")],
+        };
+        let batch = Batch::decode(&request, &Limits::default()).unwrap();
+        assert_eq!(batch.operations.len(), 2);
+        let answers = vec![
+            Ok(Outcome::Read(None)),
+            Ok(Outcome::Applied(Applied::default())),
+        ];
+        let kinds = kinds(batch.reply(answers));
+        assert!(matches!(kinds[0], operation_result::Kind::Get(_)));
+        let field = |kind: &operation_result::Kind| match kind {
+            operation_result::Kind::Failure(failure) => failure.metadata["field"].clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(field(&kinds[1]), "get.key");
+        assert_eq!(field(&kinds[2]), "kind");
+        assert!(
+            matches!(&kinds[3], operation_result::Kind::Delete(answer) if answer.deleted == Some(false))
+        );
+    }
+
+    #[test]
+    fn what_the_engine_refuses_is_named_within_its_operation() {
+        let request = proto::BatchRequest {
+            operations: vec![get(""), delete("a")],
+        };
+        let batch = Batch::decode(&request, &Limits::default()).unwrap();
+        let refused = Error::Invalid(crate::model::error::Invalid::new(
+            "ttl",
+            crate::model::error::Rule::OutOfRange,
+            "too far",
+        ));
+        let kinds = kinds(batch.reply(vec![Err(refused)]));
+        assert!(matches!(&kinds[1], operation_result::Kind::Failure(failure)
+                if failure.metadata["field"] == "delete.ttl" && failure.code == 3));
+    }
+
+    #[test]
+    fn no_operations_are_fine() {
+        let request = proto::BatchRequest::default();
+        let batch = Batch::decode(&request, &Limits::default()).unwrap();
+        assert!(batch.reply(Vec::new()).results.is_empty());
+    }
+
+    #[test]
+    fn what_an_operation_answers_beside_an_entry_fits_what_is_set_aside() {
+        let version = Version::new(i64::MAX).unwrap();
+        let mut invalid = crate::model::error::Invalid::new(
+            "expire_time",
+            crate::model::error::Rule::OutOfRange,
+            "at most 18446744073709551615 ms from now, which is ttl_max",
+        );
+        invalid.limit = Some(("ttl_max", u64::MAX));
+        let errors = [
+            request::within(invalid.into(), "increment"),
+            Error::KeyPresent { current: version },
+            Error::KeyAbsent,
+            Error::VersionMismatch {
+                current: Some(version),
+            },
+            Error::WrongKind { kind: Kind::Data },
+            Error::CounterOutOfBounds {
+                number: i64::MIN,
+                min: i64::MIN,
+                max: i64::MIN,
+            },
+            Error::CounterOverflow { number: i64::MIN },
+            Error::MemoryFull {
+                memory_max: u64::MAX,
+            },
+            Error::ReplyTooLarge {
+                reply_bytes_max: usize::MAX,
+            },
+            Error::Unsupported {
+                capability: "request_id",
+            },
+        ];
+        let long = "\u{10ffff}".repeat(256);
+        let key = Key::new(&long, 1024).unwrap();
+        for error in errors {
+            let bytes = framed_bytes(&response::failed(status::of_key(&error, key)));
+            assert!(bytes <= RESULT_BYTES_MAX, "{bytes} for {error:?}");
+        }
+    }
+
+    #[test]
+    fn a_reply_full_of_entries_and_failures_stays_within_its_limit() {
+        let limits = Limits {
+            reply_bytes_max: 64 * 1024,
+            batch_operations_max: 100,
+            ..Limits::default()
+        };
+        let mut operations = vec![get(&"k".repeat(9)); 50];
+        operations.extend(vec![get(""); 50]);
+        let request = proto::BatchRequest { operations };
+        let batch = Batch::decode(&request, &limits).unwrap();
+        assert!(batch.entries_bytes_max > 0);
+
+        // An engine that gives as much as it is let to, and refuses the rest.
+        let value_bytes = 4000;
+        let mut left = batch.entries_bytes_max;
+        let answers: Vec<_> = (0..50)
+            .map(|_| {
+                let bytes = crate::model::entry::reply_bytes(9, value_bytes);
+                let Some(rest) = left.checked_sub(bytes) else {
+                    return Err(Error::ReplyTooLarge {
+                        reply_bytes_max: limits.reply_bytes_max,
+                    });
+                };
+                left = rest;
+                Ok(Outcome::Read(Some(Entry::new(
+                    "k".repeat(9),
+                    Some(Value::Data(vec![0; value_bytes].into())),
+                    Version::new(i64::MAX).unwrap(),
+                    None,
+                ))))
+            })
+            .collect();
+        assert!(answers.iter().any(Result::is_ok) && answers.iter().any(Result::is_err));
+        let reply = batch.reply(answers);
+        assert_eq!(reply.results.len(), 100);
+        assert!(reply.encoded_len() <= limits.reply_bytes_max);
+    }
+}

@@ -1,0 +1,165 @@
+//! The calls of `KvService`, in three moves each: decode, ask the engine, reply.
+
+mod batch;
+mod list;
+
+use tonic::{Request, Response, Status, Streaming, codegen::tokio_stream};
+
+use crate::{
+    engine::Engine,
+    gate::{opening::Opening, refusal::Refusal},
+    grpc::{
+        failure::Failure,
+        kv::batch::Batch,
+        status,
+        wire::{request, response},
+    },
+    model::{error::Error, limits::Limits, mutation::Mutation, operation::Applied},
+    proto::{self, kv_service_server::KvService},
+};
+
+/// The service on an engine.
+#[derive(Debug)]
+pub struct Kv<E> {
+    opening: Opening<E>,
+    limits: Limits,
+}
+
+impl<E: Engine> Kv<E> {
+    /// The service on the engine that `opening` holds as soon as it is open.
+    #[must_use]
+    pub const fn new(opening: Opening<E>, limits: Limits) -> Self {
+        Self { opening, limits }
+    }
+
+    fn engine(&self) -> Result<&E, Status> {
+        self.opening
+            .engine()
+            .map_err(|refusal: Refusal| Failure::from(&refusal).into())
+    }
+
+    async fn mutate(&self, mutation: Mutation<'_>) -> Result<Applied, Status> {
+        let applied = self.engine()?.mutate(mutation).await;
+        applied.map_err(|error| status::of_key(&error, mutation.key).into())
+    }
+}
+
+#[tonic::async_trait]
+impl<E: Engine> KvService for Kv<E> {
+    async fn get(
+        &self,
+        request: Request<proto::GetRequest>,
+    ) -> Result<Response<proto::GetResponse>, Status> {
+        let request = request.into_inner();
+        let read = request::get(&request, &self.limits).map_err(refused)?;
+        let found = self.engine()?.get(read).await;
+        let found = found.map_err(|error| status::of_key(&error, read.key))?;
+        Ok(Response::new(response::get(found)))
+    }
+
+    async fn set(
+        &self,
+        request: Request<proto::SetRequest>,
+    ) -> Result<Response<proto::SetResponse>, Status> {
+        let request = request.into_inner();
+        let mutation = request::set(&request, &self.limits).map_err(refused)?;
+        let applied = self.mutate(mutation).await?;
+        Ok(Response::new(response::set(applied)))
+    }
+
+    async fn delete(
+        &self,
+        request: Request<proto::DeleteRequest>,
+    ) -> Result<Response<proto::DeleteResponse>, Status> {
+        let request = request.into_inner();
+        let mutation = request::delete(&request, &self.limits).map_err(refused)?;
+        let applied = self.mutate(mutation).await?;
+        Ok(Response::new(response::delete(applied)))
+    }
+
+    async fn increment(
+        &self,
+        request: Request<proto::IncrementRequest>,
+    ) -> Result<Response<proto::IncrementResponse>, Status> {
+        let request = request.into_inner();
+        let mutation = request::increment(&request, &self.limits).map_err(refused)?;
+        let applied = self.mutate(mutation).await?;
+        Ok(Response::new(response::increment(&applied)))
+    }
+
+    async fn touch(
+        &self,
+        request: Request<proto::TouchRequest>,
+    ) -> Result<Response<proto::TouchResponse>, Status> {
+        let request = request.into_inner();
+        let mutation = request::touch(&request, &self.limits).map_err(refused)?;
+        let applied = self.mutate(mutation).await?;
+        Ok(Response::new(response::touch(applied)))
+    }
+
+    async fn batch(
+        &self,
+        request: Request<proto::BatchRequest>,
+    ) -> Result<Response<proto::BatchResponse>, Status> {
+        let request = request.into_inner();
+        let batch = Batch::decode(&request, &self.limits).map_err(refused)?;
+        let answers = self
+            .engine()?
+            .batch(&batch.operations, batch.entries_bytes_max)
+            .await;
+        Ok(Response::new(batch.reply(answers)))
+    }
+
+    async fn list(
+        &self,
+        request: Request<proto::ListRequest>,
+    ) -> Result<Response<proto::ListResponse>, Status> {
+        let list = request::list(request.into_inner(), &self.limits).map_err(refused)?;
+        let reply = list::page(self.engine()?, &list, &self.limits).await;
+        Ok(Response::new(reply.map_err(refused)?))
+    }
+
+    async fn transact(
+        &self,
+        _: Request<proto::TransactRequest>,
+    ) -> Result<Response<proto::TransactResponse>, Status> {
+        Err(unsupported("Transact"))
+    }
+
+    async fn delete_range(
+        &self,
+        _: Request<proto::DeleteRangeRequest>,
+    ) -> Result<Response<proto::DeleteRangeResponse>, Status> {
+        Err(unsupported("DeleteRange"))
+    }
+
+    type WatchStream = tokio_stream::Empty<Result<proto::WatchResponse, Status>>;
+
+    async fn watch(
+        &self,
+        _: Request<proto::WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        Err(unsupported("Watch"))
+    }
+
+    type PipelineStream = tokio_stream::Empty<Result<proto::PipelineResponse, Status>>;
+
+    async fn pipeline(
+        &self,
+        _: Request<Streaming<proto::PipelineRequest>>,
+    ) -> Result<Response<Self::PipelineStream>, Status> {
+        Err(unsupported("Pipeline"))
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn refused(error: Error) -> Status {
+    Failure::from(&error).into()
+}
+
+fn unsupported(capability: &'static str) -> Status {
+    refused(Error::Unsupported { capability })
+}
+
+#[cfg(test)]
+mod tests;

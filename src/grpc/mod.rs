@@ -1,0 +1,80 @@
+//! The store as gRPC: the services, and what each thing is called on this wire.
+
+pub mod admin;
+pub mod failure;
+pub mod health;
+pub mod kv;
+pub mod reflection;
+pub mod status;
+pub mod wire;
+
+use tonic::service::Routes;
+use tonic_health::pb::health_server::{self, HealthServer};
+
+use crate::{
+    engine::Engine,
+    gate::{call::Wire, opening::Opening, state::State},
+    grpc::{admin::Admin, health::Health, kv::Kv},
+    model::{expiry::ExpiryRules, limits::Limits},
+    proto::{
+        self,
+        admin_service_server::AdminServiceServer,
+        kv_service_server::{self, KvServiceServer},
+    },
+};
+
+/// What the services need to know.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// What one call may carry.
+    pub limits: Limits,
+    /// What the store says about deadlines; told by Describe, held by the
+    /// engine.
+    pub expiry: ExpiryRules,
+    /// Health watches at once.
+    pub health_watches_max: usize,
+    /// The limits that other parts hold in force, for Describe to tell. Those
+    /// above and `memory_max` are filled in.
+    pub others: proto::Limits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            expiry: ExpiryRules::default(),
+            health_watches_max: 1024,
+            others: proto::Limits::default(),
+        }
+    }
+}
+
+/// Every service of this server on the engine that `opening` holds as soon as
+/// it is open, with the health that `state` says.
+#[must_use]
+pub fn routes<E: Engine>(opening: Opening<E>, state: State, config: Config) -> Routes {
+    let message_bytes_max = config.limits.message_bytes_max;
+    let kv = KvServiceServer::new(Kv::new(opening.clone(), config.limits));
+    let admin = AdminServiceServer::new(Admin::new(opening, &config));
+    let health = HealthServer::new(Health::new(state, config.health_watches_max));
+    let routes = Routes::new(kv.max_decoding_message_size(message_bytes_max))
+        .add_service(admin.max_decoding_message_size(message_bytes_max))
+        .add_service(health.max_decoding_message_size(message_bytes_max));
+    // The descriptor sets are compiled in and a test builds from them; were
+    // they ever invalid, the store would be of more use than reflection.
+    let routes = reflection::add(routes.clone(), message_bytes_max).unwrap_or(routes);
+    routes.prepare()
+}
+
+/// What the gate has to know of this wire.
+#[must_use]
+pub fn wire() -> Wire {
+    Wire {
+        refuse: status::refuse,
+        is_health: |service| service == health_server::SERVICE_NAME,
+        is_stream: |service, method| match service {
+            kv_service_server::SERVICE_NAME => method == "Pipeline",
+            _ => reflection::is_reflection(service),
+        },
+    }
+}

@@ -1,0 +1,244 @@
+//! The error table: how gRPC says each thing that can go wrong.
+
+use tonic::{Code, Status, body::Body};
+
+use crate::{
+    gate::refusal::Refusal,
+    grpc::failure::Failure,
+    model::{
+        error::{Error, Invalid, Rule},
+        key::Key,
+        version::Version,
+    },
+    proto::codec::MESSAGE_MALFORMED,
+};
+
+/// The failure of a call or an operation on `key` that was refused with
+/// `error`.
+#[must_use]
+pub fn of_key(error: &Error, key: Key<'_>) -> Failure {
+    let failure = Failure::from(error);
+    if concerns_key(error) {
+        failure.with_echo("key", key.as_str())
+    } else {
+        failure
+    }
+}
+
+/// The whole answer to a call that was refused before it was carried out.
+#[must_use]
+pub fn refuse(refusal: &Refusal) -> http::Response<Body> {
+    Status::from(Failure::from(refusal)).into_http()
+}
+
+/// Health was asked for a name that it does not know.
+#[must_use]
+pub fn service_unknown(name: &str) -> Failure {
+    Failure::new(Code::NotFound, "SERVICE_UNKNOWN", "no service of this name")
+        .with_echo("service", name)
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Invalid(invalid) => of_field(invalid),
+            Error::KeyPresent { current } => Self::new(
+                Code::AlreadyExists,
+                "KEY_EXISTS",
+                format!("the key is present at version {}", current.get()),
+            )
+            .with("current_version", &current.get()),
+            Error::KeyAbsent => Self::new(Code::NotFound, "KEY_NOT_FOUND", "the key is absent"),
+            Error::VersionMismatch { current } => {
+                let current = current.map_or(0, Version::get);
+                Self::new(
+                    Code::Aborted,
+                    "VERSION_MISMATCH",
+                    format!("the version is {current}, and 0 means absent"),
+                )
+                .with("current_version", &current)
+            }
+            Error::WrongKind { kind } => Self::new(
+                Code::FailedPrecondition,
+                "WRONG_KIND",
+                format!("the value is of kind {}, not number", kind.name()),
+            )
+            .with("kind", &kind.name()),
+            Error::CounterOutOfBounds { number, min, max } => Self::new(
+                Code::FailedPrecondition,
+                "COUNTER_OUT_OF_BOUNDS",
+                format!("the result from {number} on would not lie from {min} to {max}"),
+            )
+            .with("number", number)
+            .with("min", min)
+            .with("max", max),
+            Error::CounterOverflow { number } => Self::new(
+                Code::FailedPrecondition,
+                "COUNTER_OVERFLOW",
+                format!("the result from {number} on would not fit into 64 bits"),
+            )
+            .with("number", number),
+            Error::MemoryFull { memory_max } => Self::new(
+                Code::ResourceExhausted,
+                "MEMORY_FULL",
+                format!("the store holds all it may, memory_max is {memory_max}"),
+            )
+            .with_limit("memory_max", *memory_max),
+            Error::ReplyTooLarge { reply_bytes_max } => Self::new(
+                Code::ResourceExhausted,
+                "REPLY_TOO_LARGE",
+                format!("the reply would pass reply_bytes_max, which is {reply_bytes_max}"),
+            )
+            .with_limit(
+                "reply_bytes_max",
+                u64::try_from(*reply_bytes_max).unwrap_or(u64::MAX),
+            ),
+            Error::Unsupported { capability } => Self::new(
+                Code::Unimplemented,
+                "UNSUPPORTED",
+                format!("this server does not do {capability}"),
+            )
+            .with("capability", capability),
+        }
+    }
+}
+
+impl From<&Refusal> for Failure {
+    fn from(refusal: &Refusal) -> Self {
+        match *refusal {
+            Refusal::Opening => {
+                Self::new(Code::Unavailable, "OPENING", "the store is not open yet").with_retry(500)
+            }
+            Refusal::Draining => {
+                Self::new(Code::Unavailable, "DRAINING", "the server is stopping").with_retry(1000)
+            }
+            Refusal::ConnectionsFull { connections_max } => busy(
+                "TOO_MANY_CONNECTIONS",
+                "connections_max",
+                connections_max,
+                1000,
+            ),
+            Refusal::CallsInFlight {
+                calls_in_flight_max,
+            } => busy(
+                "TOO_MANY_CALLS",
+                "calls_in_flight_max",
+                calls_in_flight_max,
+                100,
+            ),
+            Refusal::BytesInFlight {
+                bytes_in_flight_max,
+            } => busy(
+                "TOO_MANY_BYTES",
+                "bytes_in_flight_max",
+                bytes_in_flight_max,
+                100,
+            ),
+            Refusal::HealthWatches { health_watches_max } => past(
+                Code::ResourceExhausted,
+                "TOO_MANY_HEALTH_WATCHES",
+                "health_watches_max",
+                health_watches_max,
+            ),
+            Refusal::RequestRead {
+                request_read_ms_max,
+            } => past(
+                Code::DeadlineExceeded,
+                "REQUEST_TOO_SLOW",
+                "request_read_ms_max",
+                request_read_ms_max,
+            ),
+            Refusal::Deadline => Self::new(
+                Code::DeadlineExceeded,
+                "DEADLINE_EXCEEDED",
+                "the caller's deadline has passed",
+            ),
+            Refusal::TimeoutMalformed => malformed(
+                "TIMEOUT_MALFORMED",
+                "grpc-timeout",
+                "1 to 8 digits and one of H, M, S, m, u, n",
+            ),
+            Refusal::MessageTooLarge { message_bytes_max } => past(
+                Code::ResourceExhausted,
+                "MESSAGE_TOO_LARGE",
+                "message_bytes_max",
+                message_bytes_max,
+            ),
+            Refusal::MessageMalformed => malformed(
+                MESSAGE_MALFORMED,
+                "",
+                "the request is not one whole gRPC message",
+            ),
+            Refusal::EncodingUnknown => Self::new(
+                Code::Unimplemented,
+                "ENCODING_UNKNOWN",
+                "messages are taken as they are, not compressed",
+            ),
+            Refusal::Panicked => Self::new(
+                Code::Internal,
+                "INTERNAL",
+                "a fault of the server; its log tells more",
+            ),
+            Refusal::MethodUnknown => {
+                Self::new(Code::Unimplemented, "METHOD_UNKNOWN", "no such method")
+            }
+        }
+    }
+}
+
+impl From<&Invalid> for Failure {
+    fn from(invalid: &Invalid) -> Self {
+        of_field(invalid)
+    }
+}
+
+fn of_field(invalid: &Invalid) -> Failure {
+    let reason = match invalid.rule {
+        Rule::Missing => "FIELD_MISSING",
+        Rule::TooLarge => "FIELD_TOO_LARGE",
+        Rule::OutOfRange => "FIELD_OUT_OF_RANGE",
+        Rule::Malformed => "FIELD_MALFORMED",
+        Rule::Conflict => "FIELD_CONFLICT",
+    };
+    let failure = malformed(reason, &invalid.field, &invalid.description);
+    match invalid.limit {
+        Some((name, value)) => failure.with_limit(name, value),
+        None => failure,
+    }
+}
+
+fn malformed(reason: &'static str, field: &str, description: &str) -> Failure {
+    let text = if field.is_empty() {
+        description.to_owned()
+    } else {
+        format!("{field}: {description}")
+    };
+    Failure::new(Code::InvalidArgument, reason, text).with_violation(field, description)
+}
+
+fn busy(reason: &'static str, limit: &'static str, value: u64, retry_ms: u32) -> Failure {
+    past(Code::Unavailable, reason, limit, value).with_retry(retry_ms)
+}
+
+fn past(code: Code, reason: &'static str, limit: &'static str, value: u64) -> Failure {
+    Failure::new(code, reason, format!("past {limit}, which is {value}")).with_limit(limit, value)
+}
+
+/// Whether it was the entry under the key that stood in the way.
+const fn concerns_key(error: &Error) -> bool {
+    match error {
+        Error::KeyPresent { .. }
+        | Error::KeyAbsent
+        | Error::VersionMismatch { .. }
+        | Error::WrongKind { .. }
+        | Error::CounterOutOfBounds { .. }
+        | Error::CounterOverflow { .. } => true,
+        Error::Invalid(_)
+        | Error::MemoryFull { .. }
+        | Error::ReplyTooLarge { .. }
+        | Error::Unsupported { .. } => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! The listening socket.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::serve::error::Error;
+
+/// Connections that the system keeps until they are accepted.
+const BACKLOG: i32 = 1024;
+
+/// A socket that listens: connections wait in its backlog until it is served.
+#[derive(Debug)]
+pub struct Bound {
+    pub(in crate::serve) listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Bound {
+    /// The address that it listens on, with the port that was picked.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// Listens on `address`; port 0 picks a free one. Also raises the number of
+/// files that this process may have open as far as it may.
+///
+/// # Errors
+/// [`Error::Bind`], with what the system says.
+pub fn bind(address: SocketAddr) -> Result<Bound, Error> {
+    raise_open_files();
+    listen(address).map_err(|source| Error::Bind { address, source })
+}
+
+fn listen(address: SocketAddr) -> io::Result<Bound> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // So that a restart need not wait for the connections of the one before.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    let listener = TcpListener::from(socket);
+    let address = listener.local_addr()?;
+    Ok(Bound { listener, address })
+}
+
+fn raise_open_files() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(files) => tracing::debug!(files, "open files raised"),
+        Err(error) => tracing::warn!(%error, "open files could not be raised"),
+    }
+}

@@ -1,0 +1,184 @@
+//! One connection, from its first byte to its last.
+
+use std::{
+    convert::Infallible, future::pending, hash::BuildHasher, net::SocketAddr, pin::pin,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
+use tonic::service::Routes;
+
+use crate::{
+    gate::{
+        call::{Gate, Peer},
+        state::Phase,
+    },
+    serve::{
+        config::Config,
+        health_only::Quiet,
+        preface::{self, Looked, Speaks},
+        seats::Seat,
+    },
+};
+
+/// Bytes that a client may send ahead, on a stream and on a connection. h2 ends
+/// a connection whose small frames take up half of it, so it must not be small.
+const WINDOW_BYTES: u32 = 1 << 20;
+
+/// How long a connection that has to go may take to send what it still has.
+const LEAVE: Duration = Duration::from_secs(1);
+
+/// What all connections share.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Their limits.
+    pub config: Config,
+    /// What their calls pass.
+    pub gate: Gate,
+    /// Where their calls go.
+    pub routes: Routes,
+}
+
+/// Serves one connection until it ends.
+pub async fn serve(context: Context, stream: TcpStream, seat: Seat) {
+    let Ok(address) = stream.peer_addr() else {
+        return;
+    };
+    // Without it small replies wait for the peer's delayed acknowledgements.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%address, %error, "no TCP_NODELAY");
+    }
+    let handshake = Duration::from_millis(context.config.handshake_ms_max);
+    match timeout(handshake, preface::look(stream)).await {
+        Ok(Ok((Speaks::Http2, looked))) => http2(context, looked, address, seat).await,
+        Ok(Ok((Speaks::Http1, looked))) => http1(looked, handshake).await,
+        Ok(Ok((Speaks::Unknown, _))) => tracing::debug!(%address, "speaks nothing known here"),
+        Ok(Err(error)) => tracing::debug!(%address, %error, "went before it said anything"),
+        Err(_) => tracing::debug!(%address, "said nothing in time"),
+    }
+}
+
+async fn http2(context: Context, looked: Looked, address: SocketAddr, seat: Seat) {
+    let Context {
+        config,
+        gate,
+        routes,
+    } = context;
+    let state = gate.state().clone();
+    let health_only = seat.health_only();
+    let peer = Peer {
+        address,
+        health_only,
+    };
+    let quiet = Quiet::default();
+    let service = {
+        let quiet = quiet.clone();
+        service_fn(move |request: Request<Incoming>| {
+            quiet.interrupt();
+            let call = gate.clone().call(peer, routes.clone(), request);
+            async move { Ok::<_, Infallible>(call.await) }
+        })
+    };
+    let mut connection = pin!(builder(&config).serve_connection(TokioIo::new(looked), service));
+    let mut stopping = pin!(state.reached(Phase::Stopping));
+    let mut age = pin!(sleep_or_never(age_ms(&config, address)));
+    let mut lasted = pin!(async {
+        match health_only {
+            Some(_) => quiet.lasted().await,
+            None => pending().await,
+        }
+    });
+    // Health alone is answered until the very end.
+    let stays = health_only.is_some();
+    let mut leaving = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%address, %error, "connection ended");
+                }
+                return;
+            }
+            () = stopping.as_mut(), if !leaving && !stays => {
+                leaving = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = age.as_mut(), if !leaving => {
+                leaving = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = lasted.as_mut() => {
+                connection.as_mut().graceful_shutdown();
+                let _ = timeout(LEAVE, connection.as_mut()).await;
+                return;
+            }
+        }
+    }
+}
+
+fn builder(config: &Config) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .auto_date_header(false)
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .max_concurrent_streams(config.streams_per_connection_max)
+        .max_header_list_size(config.header_list_bytes_max)
+        .max_pending_accept_reset_streams(config.reset_streams_pending_max)
+        .max_local_error_reset_streams(config.reset_streams_pending_max);
+    if config.keepalive_interval_ms > 0 {
+        builder
+            .keep_alive_interval(Duration::from_millis(config.keepalive_interval_ms))
+            .keep_alive_timeout(Duration::from_millis(config.keepalive_timeout_ms));
+    }
+    builder
+}
+
+/// Connections that began together are not to go together.
+fn age_ms(config: &Config, address: SocketAddr) -> u64 {
+    let age_ms = config.connection_age_ms_max;
+    let per_mille = foldhash::quality::RandomState::default().hash_one(address) % 201;
+    (age_ms / 1000).saturating_mul(900 + per_mille) + age_ms % 1000
+}
+
+async fn sleep_or_never(millis: u64) {
+    if millis == 0 {
+        pending::<()>().await;
+    } else {
+        sleep(Duration::from_millis(millis)).await;
+    }
+}
+
+/// A client of HTTP/1 is told, in HTTP/1, what is spoken here.
+async fn http1(looked: Looked, patience: Duration) {
+    let service = service_fn(|_: Request<Incoming>| async {
+        let text = "This port speaks gRPC: HTTP/2 without TLS, from the first byte on.\n";
+        let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+        *response.status_mut() = StatusCode::HTTP_VERSION_NOT_SUPPORTED;
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            header::HeaderValue::from_static("text/plain"),
+        );
+        Ok::<_, Infallible>(response)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(patience)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(looked), service);
+    let _ = timeout(patience, connection).await;
+}

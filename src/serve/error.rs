@@ -1,0 +1,44 @@
+//! Why a server did not start, or stopped.
+
+use std::{error, fmt, io, net::SocketAddr};
+
+/// What went wrong.
+#[derive(Debug)]
+pub enum Error {
+    /// The address cannot be listened on.
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A thread or its runtime could not be started.
+    Worker(io::Error),
+    /// The engine could not be opened.
+    Open(Box<dyn error::Error + Send + Sync>),
+    /// A second signal asked to stop at once.
+    Aborted,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bind { address, source } => {
+                write!(formatter, "cannot listen on {address}: {source}")
+            }
+            Self::Worker(source) => write!(formatter, "cannot start a worker: {source}"),
+            Self::Open(source) => write!(formatter, "cannot open the store: {source}"),
+            Self::Aborted => formatter.write_str("stopped at once, calls under way were cut off"),
+        }
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Bind { source, .. } | Self::Worker(source) => Some(source),
+            Self::Open(source) => Some(&**source),
+            Self::Aborted => None,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The life of a server: open, serve, drain.
+
+use std::{error, time::Duration};
+
+use tokio::{net::TcpListener, task::JoinSet, time::sleep};
+
+use crate::{
+    engine::Engine,
+    gate::{opening::Opening, state::Phase},
+    serve::{
+        accept::accept,
+        bind::Bound,
+        connection::Context,
+        error::Error,
+        seats::Seats,
+        stop::{Stop, Urgency},
+        worker::Worker,
+    },
+};
+
+/// Serves `bound` until `stop` says otherwise. Answers from the start; the
+/// store is there, in `opening`, as soon as `open` gives it.
+///
+/// When it is asked to stop: health says so; a grace, in which everything is
+/// still served; then connections are asked to go and no new ones are taken,
+/// but for health, which is answered until the end; calls under way are given
+/// `drain_ms_max`.
+///
+/// # Errors
+/// [`Error::Worker`], [`Error::Open`], or [`Error::Aborted`] when a second
+/// demand cut off calls.
+pub async fn run<E: Engine>(
+    bound: Bound,
+    context: Context,
+    opening: Opening<E>,
+    open: impl Future<Output = Result<E, Box<dyn error::Error + Send + Sync>>>,
+    mut stop: Stop,
+) -> Result<(), Error> {
+    let state = context.gate.state().clone();
+    let seats = Seats::new(&context.config);
+    // Ends with this function, and the workers and their connections with it.
+    let mut beside = JoinSet::new();
+    let listener = TcpListener::from_std(bound.listener).map_err(Error::Worker)?;
+    let workers = (0..context.config.workers)
+        .map(|number| Worker::start(number, context.clone()))
+        .collect::<Result<_, _>>()
+        .map_err(Error::Worker)?;
+    beside.spawn(accept(listener, workers, seats.clone(), state.clone()));
+
+    tokio::select! {
+        opened = open => {
+            opening.fill(opened.map_err(Error::Open)?);
+            beside.spawn(tend(opening));
+            state.set(Phase::Ready);
+            tracing::info!("ready");
+        }
+        _ = stop.asked(Urgency::Gracefully) => {}
+    }
+
+    let urgency = stop.asked(Urgency::Gracefully).await;
+    tokio::select! {
+        () = drain(&context, &seats, urgency) => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+        _ = stop.asked(Urgency::Abort) => Err(Error::Aborted),
+    }
+}
+
+async fn tend<E: Engine>(opening: Opening<E>) {
+    if let Ok(engine) = opening.engine() {
+        engine.tend().await;
+    }
+}
+
+async fn drain(context: &Context, seats: &Seats, urgency: Urgency) {
+    let state = context.gate.state();
+    let grace = match urgency {
+        Urgency::Gracefully => Duration::from_millis(context.config.drain_grace_ms),
+        Urgency::Stay | Urgency::Now | Urgency::Abort => Duration::ZERO,
+    };
+    let patience = Duration::from_millis(context.config.drain_ms_max);
+    tracing::info!(?grace, ?patience, "draining");
+    state.set(Phase::Draining);
+    sleep(grace).await;
+    state.set(Phase::Stopping);
+    tokio::select! {
+        () = seats.emptied() => {}
+        () = sleep(patience) => {
+            tracing::warn!(connections = seats.ordinary(), "drain_ms_max has passed: calls cut off");
+        }
+    }
+}

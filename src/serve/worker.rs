@@ -1,0 +1,53 @@
+//! A thread with a runtime of its own, for the connections that it is given.
+
+use std::{io, net::TcpStream, thread};
+
+use tokio::{runtime, sync::mpsc};
+
+use crate::serve::{
+    connection::{self, Context},
+    seats::Seat,
+};
+
+/// Connections that may wait to be taken up by a worker.
+const WAITING_MAX: usize = 256;
+
+/// Gives connections to a worker. When it is dropped, the worker ends at once,
+/// and what it serves with it.
+#[derive(Debug)]
+pub struct Worker(mpsc::Sender<(TcpStream, Seat)>);
+
+impl Worker {
+    /// Starts a worker. A connection stays with its worker: work that moves
+    /// between threads costs more than it gains here.
+    ///
+    /// # Errors
+    /// What the system says of the thread or the runtime.
+    pub fn start(number: usize, context: Context) -> io::Result<Self> {
+        let (sender, mut given) = mpsc::channel(WAITING_MAX);
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let work = async move {
+            while let Some((stream, seat)) = given.recv().await {
+                match tokio::net::TcpStream::from_std(stream) {
+                    Ok(stream) => {
+                        tokio::spawn(connection::serve(context.clone(), stream, seat));
+                    }
+                    Err(error) => tracing::warn!(%error, "connection lost on its way to a worker"),
+                }
+            }
+        };
+        thread::Builder::new()
+            .name(format!("worker-{number}"))
+            .spawn(move || runtime.block_on(work))?;
+        Ok(Self(sender))
+    }
+
+    /// Gives it a connection, as soon as it has room.
+    pub async fn give(&self, stream: TcpStream, seat: Seat) {
+        if self.0.send((stream, seat)).await.is_err() {
+            tracing::error!("a worker is gone");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The suite notices when an engine is broken: each planted fault fails a
+//! case of the file that is about what it breaks.
+
+use crate::{
+    suite::Case,
+    support::{fault::Fault, server::Server},
+};
+
+/// A test a fault, and which file must notice it. One that is left out is dead
+/// code, and the compiler says so.
+macro_rules! planted {
+    ($($test:ident: $fault:ident in $file:ident),* $(,)?) => {
+        $(#[tokio::test]
+        async fn $test() {
+            is_noticed(Fault::$fault, crate::$file::CASES).await;
+        })*
+    };
+}
+
+planted![
+    expired_still_read: ExpiredStillRead in expired,
+    expired_still_listed: ExpiredStillListed in expired,
+    expired_still_decides: ExpiredStillDecides in expired,
+    expired_one_millisecond_late: ExpiredOneMillisecondLate in expiry,
+    expired_never_removed: ExpiredNeverRemoved in expired,
+    expiry_takes_no_version: ExpiryTakesNoVersion in versions,
+    deadline_in_seconds: DeadlineInSeconds in expiry,
+    keep_expiry_lost: KeepExpiryLost in expiry,
+    default_ttl_ignored: DefaultTtlIgnored in expiry,
+    increment_moves_deadline: IncrementMovesDeadline in counters,
+    touch_takes_version: TouchTakesVersion in touch,
+    touch_mode_ignored: TouchModeIgnored in touch,
+    condition_ignored: ConditionIgnored in conditions,
+    version_condition_met_by_any: VersionConditionMetByAny in conditions,
+    read_and_write_apart: ReadAndWriteApart in counters,
+    version_reused: VersionReused in versions,
+    refusal_takes_version: RefusalTakesVersion in versions,
+    absent_delete_takes_version: AbsentDeleteTakesVersion in versions,
+    previous_is_new: PreviousIsNew in values,
+    number_becomes_text: NumberBecomesText in values,
+    omit_value_ignored: OmitValueIgnored in values,
+    bounds_ignored: BoundsIgnored in counters,
+    list_unordered: ListUnordered in listing,
+    order_ignores_case: OrderIgnoresCase in keys,
+    describes_old_version: DescribesOldVersion in describe,
+    claims_what_is_not_built: ClaimsWhatIsNotBuilt in unbuilt,
+    end_is_inclusive: EndIsInclusive in listing,
+    prefix_ignored: PrefixIgnored in listing,
+    page_repeats_entry: PageRepeatsEntry in pages,
+    page_ends_early: PageEndsEarly in pages,
+    page_bytes_ignored: PageBytesIgnored in pages,
+    batch_stops_at_failure: BatchStopsAtFailure in batch,
+    batch_sees_state_before: BatchSeesStateBefore in batch,
+    batch_bytes_ignored: BatchBytesIgnored in batch,
+    memory_unbounded: MemoryUnbounded in sizes,
+    memory_full_refuses_all: MemoryFullRefusesAll in sizes,
+];
+
+/// A case must fail on an engine with this fault. That none does without one
+/// is what the tests of the plain engine say. `--nocapture` shows which do.
+async fn is_noticed(fault: Fault, cases: &[Case]) {
+    let mut failed = Vec::new();
+    for case in cases {
+        // In a task of its own, where a panic ends.
+        let task = tokio::spawn((case.run)(Server::on_plain(Some(fault))));
+        if task.await.is_err() {
+            failed.push(case.name);
+        }
+    }
+    println!("{fault:?} is noticed by {failed:?}");
+    assert!(!failed.is_empty(), "no case noticed {fault:?}");
+}

@@ -1,0 +1,43 @@
+//! What a caller may rely on, a sentence a test, over a real socket with a
+//! clock that is held. Written once, run on every engine; and on engines
+//! broken on purpose, to show that it would notice.
+
+// `cfg(test)` says nothing new here, but tells clippy that all of it is test.
+
+#[cfg(test)]
+#[macro_use]
+mod suite;
+
+#[cfg(test)]
+mod batch;
+#[cfg(test)]
+mod conditions;
+#[cfg(test)]
+mod counters;
+#[cfg(test)]
+mod describe;
+#[cfg(test)]
+mod expired;
+#[cfg(test)]
+mod expiry;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod listing;
+#[cfg(test)]
+mod pages;
+#[cfg(test)]
+mod sizes;
+#[cfg(test)]
+#[path = "../support/mod.rs"]
+mod support;
+#[cfg(test)]
+mod touch;
+#[cfg(test)]
+mod unbuilt;
+#[cfg(test)]
+mod values;
+#[cfg(test)]
+mod versions;

@@ -1,0 +1,104 @@
+//! What is declared and not built is refused by name, never half done.
+
+use nanokv::proto as pb;
+use tonic::{Code, Status};
+
+use crate::support::{refusal::Refusal, server::Server, words::number};
+
+contract![
+    transact_is_unimplemented,
+    delete_range_is_unimplemented,
+    watch_is_unimplemented,
+    pipeline_is_unimplemented,
+    what_is_unimplemented_is_not_a_capability,
+    a_request_id_is_unimplemented,
+    a_request_id_in_a_batch_fails_its_slot,
+];
+
+async fn transact_is_unimplemented(server: Server) {
+    let kv = server.start().await;
+    let request = pb::TransactRequest {
+        operations: vec![kv.set("a", "1").into()],
+        ..Default::default()
+    };
+    unimplemented(kv.client().transact(request).await);
+    assert_eq!(kv.get("a").await, None);
+}
+
+async fn delete_range_is_unimplemented(server: Server) {
+    let kv = server.start().await;
+    kv.set("a", "1").await;
+    let request = pb::DeleteRangeRequest {
+        all: true,
+        ..Default::default()
+    };
+    unimplemented(kv.client().delete_range(request).await);
+    assert_eq!(kv.list().keys().await, ["a"]);
+}
+
+async fn watch_is_unimplemented(server: Server) {
+    let kv = server.start().await;
+    let request = pb::WatchRequest {
+        ranges: vec![pb::Range::default()],
+        ..Default::default()
+    };
+    match kv.client().watch(request).await {
+        Err(status) => unimplemented::<()>(Err(status)),
+        Ok(stream) => unimplemented(stream.into_inner().message().await),
+    }
+}
+
+async fn pipeline_is_unimplemented(server: Server) {
+    let kv = server.start().await;
+    let requests = tokio_stream::iter([pb::PipelineRequest {
+        id: 1,
+        operations: vec![kv.set("a", "1").into()],
+    }]);
+    match kv.client().pipeline(requests).await {
+        Err(status) => unimplemented::<()>(Err(status)),
+        Ok(stream) => unimplemented(stream.into_inner().message().await),
+    }
+    assert_eq!(kv.get("a").await, None);
+}
+
+async fn what_is_unimplemented_is_not_a_capability(server: Server) {
+    let kv = server.start().await;
+    let capabilities = kv.describe().await.capabilities;
+    for unbuilt in ["Transact", "DeleteRange", "Watch", "Pipeline"] {
+        assert!(!capabilities.iter().any(|name| name == unbuilt));
+    }
+}
+
+async fn a_request_id_is_unimplemented(server: Server) {
+    let kv = server.start().await;
+    kv.set("a", 1).await;
+    let before = kv.get("a").await;
+    let id = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+    let code = Code::Unimplemented;
+    let set = kv.set("a", 2).with(|it| it.request_id = id.to_owned());
+    set.refused(code).await;
+    let delete = kv.delete("a").with(|it| it.request_id = id.to_owned());
+    delete.refused(code).await;
+    let increment = kv.increment("a").with(|it| it.request_id = id.to_owned());
+    increment.refused(code).await;
+    let touch = kv.touch("a").with(|it| it.request_id = id.to_owned());
+    touch.refused(code).await;
+    assert_eq!(kv.get("a").await, before);
+}
+
+async fn a_request_id_in_a_batch_fails_its_slot(server: Server) {
+    let kv = server.start().await;
+    let set = kv.set("a", 1).with(|it| it.request_id = "x".to_owned());
+    let batch = kv.batch().then(kv.set("b", 1)).then(set).then(kv.get("b"));
+    let slots = batch.await;
+    slots[1].refused(Code::Unimplemented);
+    assert_eq!(slots[2].value(), Some(&number(1)));
+    assert_eq!(kv.list().keys().await, ["b"]);
+}
+
+/// Must be refused as not built, with `ErrorInfo` like every error.
+fn unimplemented<T>(answer: Result<T, Status>) {
+    let status = answer.err().expect("UNIMPLEMENTED, not an answer");
+    assert_eq!(status.code(), Code::Unimplemented, "{status:?}");
+    let _checked = Refusal::from(status);
+}

@@ -1,0 +1,299 @@
+//! Every row of docs/errors.md, provoked over a real socket.
+
+#[cfg(test)]
+mod held;
+#[cfg(test)]
+mod provoke;
+#[cfg(test)]
+mod seen;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+#[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "the contract's tests use the rest")]
+mod support;
+
+#[cfg(test)]
+mod table {
+    use std::{collections::BTreeSet, future::Future, pin::Pin};
+
+    use tonic::Code;
+
+    use crate::{held, provoke, seen::Seen};
+
+    /// Stands for a value that differs from run to run.
+    const ANY: &str = "*";
+
+    type Provoke = fn() -> Pin<Box<dyn Future<Output = Seen>>>;
+
+    struct Row {
+        reason: &'static str,
+        code: Code,
+        metadata: &'static [(&'static str, &'static str)],
+        provoke: Provoke,
+    }
+
+    macro_rules! row {
+        ($reason:literal, $code:ident, [$($name:literal = $value:expr),* $(,)?], $provoke:path) => {
+            Row {
+                reason: $reason,
+                code: Code::$code,
+                metadata: &[$(($name, $value)),*],
+                provoke: || Box::pin($provoke()),
+            }
+        };
+    }
+
+    const ROWS: &[Row] = &[
+        row!(
+            "FIELD_MISSING",
+            InvalidArgument,
+            ["field" = "key", "description" = ANY],
+            provoke::field_missing
+        ),
+        row!(
+            "FIELD_TOO_LARGE",
+            InvalidArgument,
+            [
+                "field" = "key",
+                "description" = "1025 given, key_bytes_max is 1024",
+                "limit" = "key_bytes_max",
+                "key_bytes_max" = "1024",
+            ],
+            provoke::field_too_large
+        ),
+        row!(
+            "FIELD_OUT_OF_RANGE",
+            InvalidArgument,
+            ["field" = "mode", "description" = ANY],
+            provoke::field_out_of_range
+        ),
+        row!(
+            "FIELD_OUT_OF_RANGE",
+            InvalidArgument,
+            [
+                "field" = "ttl",
+                "description" = ANY,
+                "limit" = "ttl_max",
+                "ttl_max" = "3153600000000",
+            ],
+            provoke::ttl_out_of_range
+        ),
+        row!(
+            "FIELD_MALFORMED",
+            InvalidArgument,
+            ["field" = "key", "description" = ANY],
+            provoke::field_malformed
+        ),
+        row!(
+            "FIELD_MALFORMED",
+            InvalidArgument,
+            ["field" = "page_token", "description" = ANY],
+            provoke::page_token_malformed
+        ),
+        row!(
+            "FIELD_CONFLICT",
+            InvalidArgument,
+            ["field" = "min", "description" = ANY],
+            provoke::field_conflict
+        ),
+        row!(
+            "MESSAGE_MALFORMED",
+            InvalidArgument,
+            ["field" = "key", "description" = ANY],
+            provoke::message_malformed
+        ),
+        row!(
+            "KEY_EXISTS",
+            AlreadyExists,
+            ["key" = "a", "current_version" = ANY],
+            provoke::key_exists
+        ),
+        row!(
+            "KEY_NOT_FOUND",
+            NotFound,
+            ["key" = "a"],
+            provoke::key_not_found
+        ),
+        row!(
+            "VERSION_MISMATCH",
+            Aborted,
+            ["key" = "a", "current_version" = ANY],
+            provoke::version_mismatch
+        ),
+        row!(
+            "VERSION_MISMATCH",
+            Aborted,
+            ["key" = "b", "current_version" = "0"],
+            provoke::version_of_an_absent_key
+        ),
+        row!(
+            "WRONG_KIND",
+            FailedPrecondition,
+            ["key" = "a", "kind" = "text"],
+            provoke::wrong_kind
+        ),
+        row!(
+            "COUNTER_OUT_OF_BOUNDS",
+            FailedPrecondition,
+            [
+                "key" = "n",
+                "number" = "0",
+                "min" = "-9223372036854775808",
+                "max" = "0",
+            ],
+            provoke::counter_out_of_bounds
+        ),
+        row!(
+            "COUNTER_OVERFLOW",
+            FailedPrecondition,
+            ["key" = "n", "number" = "9223372036854775807",],
+            provoke::counter_overflow
+        ),
+        row!(
+            "MEMORY_FULL",
+            ResourceExhausted,
+            ["limit" = "memory_max", "memory_max" = ANY],
+            provoke::memory_full
+        ),
+        row!(
+            "REPLY_TOO_LARGE",
+            ResourceExhausted,
+            ["limit" = "reply_bytes_max", "reply_bytes_max" = "3145728",],
+            provoke::reply_too_large
+        ),
+        row!(
+            "UNSUPPORTED",
+            Unimplemented,
+            ["capability" = "Transact"],
+            provoke::unsupported
+        ),
+        row!(
+            "UNSUPPORTED",
+            Unimplemented,
+            ["capability" = "request_id"],
+            provoke::request_id
+        ),
+        row!(
+            "SERVICE_UNKNOWN",
+            NotFound,
+            ["service" = "who"],
+            provoke::service_unknown
+        ),
+        row!("OPENING", Unavailable, [], provoke::opening),
+        row!("DRAINING", Unavailable, [], provoke::draining),
+        row!(
+            "TOO_MANY_HEALTH_WATCHES",
+            ResourceExhausted,
+            ["limit" = "health_watches_max", "health_watches_max" = "1",],
+            provoke::too_many_health_watches
+        ),
+        row!("METHOD_UNKNOWN", Unimplemented, [], held::method_unknown),
+        row!(
+            "ENCODING_UNKNOWN",
+            Unimplemented,
+            [],
+            held::encoding_unknown
+        ),
+        row!(
+            "TIMEOUT_MALFORMED",
+            InvalidArgument,
+            ["field" = "grpc-timeout", "description" = ANY],
+            held::timeout_malformed
+        ),
+        row!(
+            "MESSAGE_TOO_LARGE",
+            ResourceExhausted,
+            [
+                "limit" = "message_bytes_max",
+                "message_bytes_max" = "4194304",
+            ],
+            held::message_too_large
+        ),
+        row!(
+            "DEADLINE_EXCEEDED",
+            DeadlineExceeded,
+            [],
+            held::deadline_exceeded
+        ),
+        row!(
+            "REQUEST_TOO_SLOW",
+            DeadlineExceeded,
+            [
+                "limit" = "request_read_ms_max",
+                "request_read_ms_max" = "50",
+            ],
+            held::request_too_slow
+        ),
+        row!(
+            "TOO_MANY_CALLS",
+            Unavailable,
+            ["limit" = "calls_in_flight_max", "calls_in_flight_max" = "1",],
+            held::too_many_calls
+        ),
+        row!(
+            "TOO_MANY_BYTES",
+            Unavailable,
+            [
+                "limit" = "bytes_in_flight_max",
+                "bytes_in_flight_max" = "1024",
+            ],
+            held::too_many_bytes
+        ),
+        row!(
+            "TOO_MANY_CONNECTIONS",
+            Unavailable,
+            ["limit" = "connections_max", "connections_max" = "1",],
+            held::too_many_connections
+        ),
+    ];
+
+    /// The rows that are not provoked here, and why.
+    const ELSEWHERE: &[(&str, &str)] = &[(
+        "INTERNAL",
+        "a fault of the server itself, and no call is known to meet one",
+    )];
+
+    #[tokio::test]
+    async fn every_row_is_answered_as_documented() {
+        for row in ROWS {
+            let seen = (row.provoke)().await;
+            assert_eq!(seen.reason, row.reason, "{seen:?}");
+            assert_eq!(seen.code, row.code, "{seen:?}");
+            assert!(
+                seen.message.starts_with(&format!("{}: ", row.reason)),
+                "{seen:?}"
+            );
+            let names: BTreeSet<_> = seen.metadata.keys().map(String::as_str).collect();
+            let expected: BTreeSet<_> = row.metadata.iter().map(|(name, _)| *name).collect();
+            assert_eq!(names, expected, "{seen:?}");
+            for (name, value) in row.metadata {
+                let given = &seen.metadata[*name];
+                assert!(
+                    given == value || *value == ANY && !given.is_empty(),
+                    "{seen:?}"
+                );
+            }
+            // The single calls say which field it is; a Failure has no place
+            // for it but the metadata.
+            let field = seen.metadata.get("field").into_iter().cloned();
+            assert_eq!(seen.fields, field.collect::<Vec<_>>(), "{seen:?}");
+            let unavailable = row.code == Code::Unavailable;
+            assert_eq!(seen.retry_info, unavailable, "{seen:?}");
+            assert_eq!(seen.pushback_ms.is_some(), unavailable, "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn every_documented_row_is_provoked_or_says_why_not() {
+        let documented: BTreeSet<&str> = include_str!("../../docs/errors.md")
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `"))
+            .filter_map(|line| line.split('`').next())
+            .collect();
+        let provoked: BTreeSet<&str> = ROWS.iter().map(|row| row.reason).collect();
+        let elsewhere: BTreeSet<&str> = ELSEWHERE.iter().map(|(reason, _)| *reason).collect();
+        assert!(provoked.is_disjoint(&elsewhere));
+        assert_eq!(documented, provoked.union(&elsewhere).copied().collect());
+    }
+}

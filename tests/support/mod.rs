@@ -1,0 +1,13 @@
+//! A server in this process with a clock that is held, and a client for it
+//! that reads like the sentence under test.
+
+pub(crate) mod call;
+pub(crate) mod fault;
+pub(crate) mod kv;
+pub(crate) mod plain;
+pub(crate) mod raw;
+pub(crate) mod refusal;
+pub(crate) mod requests;
+pub(crate) mod server;
+pub(crate) mod unswept;
+pub(crate) mod words;

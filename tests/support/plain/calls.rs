@@ -1,0 +1,185 @@
+//! What the plain engine answers to each call.
+
+use std::ops::Bound;
+
+use nanokv::{
+    engine::{Description, Engine, ListQuery, Page},
+    model::{
+        clock::Clock,
+        entry::Entry,
+        error::Error,
+        mutation::{Change, Mutation},
+        operation::{Applied, Operation, Outcome, Read},
+    },
+};
+
+use crate::support::{
+    fault::Fault,
+    plain::{PlainEngine, Store, entry_bytes},
+};
+
+impl Engine for PlainEngine {
+    fn describe(&self) -> Description {
+        let version = if self.has(Fault::DescribesOldVersion) {
+            self.began
+        } else {
+            self.store().version()
+        };
+        Description {
+            engine: "plain",
+            store_id: self.store_id.clone(),
+            version,
+            now: self.clock.now(),
+            capabilities: if self.has(Fault::ClaimsWhatIsNotBuilt) {
+                &[
+                    "Batch",
+                    "Delete",
+                    "Get",
+                    "Increment",
+                    "List",
+                    "Set",
+                    "Touch",
+                    "Transact",
+                ]
+            } else {
+                &[
+                    "Batch",
+                    "Delete",
+                    "Get",
+                    "Increment",
+                    "List",
+                    "Set",
+                    "Touch",
+                ]
+            },
+            memory_max: Some(self.memory_max),
+        }
+    }
+
+    async fn get(&self, read: Read<'_>) -> Result<Option<Entry>, Error> {
+        Ok(self.read(&self.store(), read))
+    }
+
+    async fn mutate(&self, mutation: Mutation<'_>) -> Result<Applied, Error> {
+        if self.has(Fault::ReadAndWriteApart) {
+            let current = self.current(&self.store(), mutation);
+            tokio::task::yield_now().await;
+            let effect = self.decide(mutation, current.as_ref())?;
+            return self.apply(&mut self.store(), mutation, current, effect);
+        }
+        self.mutate_at_once(&mut self.store(), mutation)
+    }
+
+    async fn batch(
+        &self,
+        operations: &[Operation<'_>],
+        reply_bytes_max: usize,
+    ) -> Vec<Result<Outcome, Error>> {
+        let mut store = self.store();
+        let before = store.clone();
+        let mut bytes = 0;
+        let mut results: Vec<Result<Outcome, Error>> = Vec::new();
+        for operation in operations {
+            if let (true, Some(Err(error))) = (self.has(Fault::BatchStopsAtFailure), results.last())
+            {
+                results.push(Err(error.clone()));
+                continue;
+            }
+            let answer_bytes = self.answer_bytes(&store, operation);
+            if bytes + answer_bytes > reply_bytes_max && !self.has(Fault::BatchBytesIgnored) {
+                results.push(Err(Error::ReplyTooLarge { reply_bytes_max }));
+                continue;
+            }
+            let result = match operation {
+                Operation::Read(read) if self.has(Fault::BatchSeesStateBefore) => {
+                    Ok(Outcome::Read(self.read(&before, *read)))
+                }
+                Operation::Read(read) => Ok(Outcome::Read(self.read(&store, *read))),
+                Operation::Mutate(mutation) => self
+                    .mutate_at_once(&mut store, *mutation)
+                    .map(Outcome::Applied),
+            };
+            if result.is_ok() {
+                bytes += answer_bytes;
+            }
+            results.push(result);
+        }
+        results
+    }
+
+    async fn list(&self, query: ListQuery<'_>) -> Result<Page, Error> {
+        let store = self.store();
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut bytes = 0;
+        let mut more = false;
+        let after = match query.after {
+            None => Bound::Unbounded,
+            Some(last) if self.has(Fault::PageRepeatsEntry) => Bound::Included(last),
+            Some(last) => Bound::Excluded(last),
+        };
+        let in_range = |entry: &&Entry| {
+            let last = self.has(Fault::EndIsInclusive) && entry.key() == query.range.end();
+            let unfixed = self.has(Fault::PrefixIgnored) && !query.range.prefix().is_empty();
+            query.range.contains(entry.key().as_bytes()) || last || unfixed
+        };
+        let alive = |entry: &&Entry| self.alive(entry) || self.has(Fault::ExpiredStillListed);
+        for (_, entry) in store.entries.range::<str, _>((after, Bound::Unbounded)) {
+            if !in_range(&entry) || !alive(&entry) {
+                continue;
+            }
+            let entry = self.shown(entry, query.omit_value);
+            bytes += entry_bytes(&entry);
+            let too_large = bytes > query.reply_bytes_max && !self.has(Fault::PageBytesIgnored);
+            if entries.len() == query.entries_max || (too_large && !entries.is_empty()) {
+                more = !self.has(Fault::PageEndsEarly);
+                break;
+            }
+            entries.push(entry);
+        }
+        match self.fault {
+            Some(Fault::ListUnordered) => entries.sort_by_key(Entry::version),
+            Some(Fault::OrderIgnoresCase) => {
+                entries.sort_by_key(|entry| entry.key().to_ascii_lowercase());
+            }
+            _ => {}
+        }
+        Ok(Page {
+            entries,
+            more,
+            version: store.version(),
+        })
+    }
+
+    async fn tend(&self) {
+        loop {
+            // Before the sweep, so that a clock that moves meanwhile is seen.
+            let next = self.clock.now().plus(1000);
+            if !self.has(Fault::ExpiredNeverRemoved) {
+                self.sweep();
+            }
+            self.clock.sleep_until(next).await;
+        }
+    }
+}
+
+impl PlainEngine {
+    /// How many bytes the answer to an operation has at most.
+    fn answer_bytes(&self, store: &Store, operation: &Operation<'_>) -> usize {
+        let answers = match operation {
+            Operation::Read(read) => !read.omit_value,
+            Operation::Mutate(mutation) => match mutation.change {
+                Change::Set {
+                    return_previous, ..
+                }
+                | Change::Delete { return_previous } => return_previous,
+                Change::Touch { omit_value, .. } => !omit_value,
+                Change::Increment(_) => false,
+            },
+        };
+        store
+            .entries
+            .get(operation.key().as_str())
+            .filter(|entry| self.alive(entry) && answers)
+            .map_or(0, entry_bytes)
+    }
+}

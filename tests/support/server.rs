@@ -1,0 +1,172 @@
+//! A server to be: which engine, with what rules; and one that runs.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use nanokv::{
+    engine::{
+        Engine,
+        memory::{self, Memory},
+    },
+    gate::{self, call::Gate, opening::Opening, state::State},
+    grpc,
+    model::{clock::held::HeldClock, expiry::ExpiryRules, limits::Limits},
+    serve::{
+        self,
+        bind::bind,
+        connection::Context,
+        run::run,
+        stop::{Stop, StopHandle},
+    },
+};
+use tokio::task::JoinSet;
+
+use crate::support::{fault::Fault, kv::Kv, plain::PlainEngine, unswept::Unswept, words::START};
+
+/// A server that is not started yet.
+#[derive(Clone, Copy)]
+pub(crate) struct Server {
+    engine: EngineChoice,
+    swept: bool,
+    limits: Limits,
+    rules: ExpiryRules,
+    memory_max: u64,
+}
+
+#[derive(Clone, Copy)]
+enum EngineChoice {
+    Memory,
+    Plain(Option<Fault>),
+}
+
+/// Serves until it is dropped.
+pub(crate) struct Running {
+    address: SocketAddr,
+    patience: Duration,
+    _tasks: JoinSet<()>,
+    _stop: StopHandle,
+}
+
+impl Server {
+    pub(crate) fn on_memory() -> Self {
+        Self::on(EngineChoice::Memory)
+    }
+
+    /// On the plain engine, with something wrong with it or not.
+    pub(crate) fn on_plain(fault: Option<Fault>) -> Self {
+        Self::on(EngineChoice::Plain(fault))
+    }
+
+    fn on(engine: EngineChoice) -> Self {
+        Self {
+            engine,
+            swept: true,
+            limits: Limits::default(),
+            rules: ExpiryRules::default(),
+            memory_max: 1 << 30,
+        }
+    }
+
+    /// What has expired stays where it is.
+    pub(crate) fn unswept(self) -> Self {
+        Self {
+            swept: false,
+            ..self
+        }
+    }
+
+    pub(crate) fn default_ttl(mut self, ttl: Duration) -> Self {
+        self.rules.default_ttl_ms = u64::try_from(ttl.as_millis()).unwrap();
+        self
+    }
+
+    pub(crate) fn memory_max(self, memory_max: u64) -> Self {
+        Self { memory_max, ..self }
+    }
+
+    pub(crate) fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.limits);
+        self
+    }
+
+    /// Starts it, with a clock that stands still, and connects to it.
+    pub(crate) async fn start(self) -> Kv {
+        let clock = HeldClock::at(START);
+        let (expiry, memory_max) = (self.rules, self.memory_max);
+        let running = match self.engine {
+            EngineChoice::Memory => {
+                let config = memory::Config {
+                    memory_max,
+                    expiry,
+                    shards: 64,
+                };
+                self.run(Memory::open(config, clock.clone()))
+            }
+            EngineChoice::Plain(fault) => {
+                let engine = PlainEngine::new(clock.clone(), expiry, memory_max, fault);
+                self.run(engine)
+            }
+        };
+        Kv::connect(Arc::new(running), clock).await
+    }
+
+    fn run<E: Engine>(self, engine: E) -> Running {
+        if self.swept {
+            self.serve(engine)
+        } else {
+            self.serve(Unswept(engine))
+        }
+    }
+
+    fn serve<E: Engine>(self, engine: E) -> Running {
+        let (opening, state) = (Opening::new(), State::new());
+        let config = grpc::Config {
+            limits: self.limits,
+            expiry: self.rules,
+            ..grpc::Config::default()
+        };
+        let gate_config = gate::config::Config {
+            message_bytes_max: self.limits.message_bytes_max,
+            ..gate::config::Config::default()
+        };
+        let context = Context {
+            config: serve::config::Config {
+                // So that callers at once truly are at once.
+                workers: 2,
+                ..serve::config::Config::default()
+            },
+            routes: grpc::routes(opening.clone(), state.clone(), config),
+            gate: Gate::new(gate_config, state, grpc::wire()),
+        };
+        let bound = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = bound.address();
+        let (stop_handle, stop) = Stop::new();
+        let mut tasks = JoinSet::new();
+        let open = async { Ok(engine) };
+        tasks.spawn(async move { run(bound, context, opening, open, stop).await.unwrap() });
+        Running {
+            address,
+            patience: self.patience(),
+            _tasks: tasks,
+            _stop: stop_handle,
+        }
+    }
+
+    /// How long a state is waited for that must come: generous, since only
+    /// what is broken passes it, and short where that is so on purpose.
+    fn patience(self) -> Duration {
+        match self.engine {
+            EngineChoice::Plain(Some(_)) => Duration::from_secs(1),
+            EngineChoice::Plain(None) | EngineChoice::Memory => Duration::from_secs(20),
+        }
+    }
+}
+
+impl Running {
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
+    }
+}
