@@ -3,6 +3,7 @@
 
 use std::{
     fmt,
+    future::poll_fn,
     pin::Pin,
     sync::{Arc, OnceLock},
     task::{Context, Poll},
@@ -14,7 +15,15 @@ use http::{HeaderMap, Response, header};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-use crate::gate::{load::Share, refusal::Refusal};
+use crate::gate::{
+    framing::Framing,
+    load::{Share, wide},
+    refusal::Refusal,
+};
+
+/// Bytes of the request of a health call: it has room for the name of a
+/// service.
+pub const HEALTH_REQUEST_BYTES_MAX: usize = 4096;
 
 /// Where the reason is left when a request is cut off while it is read: the
 /// error goes through code that does not know it.
@@ -46,32 +55,87 @@ impl fmt::Display for CutOff {
 
 impl std::error::Error for CutOff {}
 
+/// How a request may arrive.
+#[derive(Debug)]
+pub enum Arrival {
+    /// One message, in so much time; counted until it is decoded.
+    Message {
+        /// What its bytes are counted on.
+        share: Share,
+        /// How many milliseconds it may take.
+        read_ms_max: u64,
+    },
+    /// As many messages as the client likes, for as long as it likes: what has
+    /// not arrived whole is counted.
+    Stream {
+        /// What its bytes are counted on.
+        share: Share,
+        /// Where in a message it is.
+        framing: Framing,
+    },
+    /// One small message, in so much time, however full the server is.
+    Health {
+        /// How many bytes it may have.
+        bytes_left: usize,
+        /// How many milliseconds it may take.
+        read_ms_max: u64,
+    },
+}
+
+impl Arrival {
+    fn receive(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        match self {
+            Self::Message { share, .. } => share.receive(bytes.len()),
+            Self::Stream { share, framing } => {
+                share.hold(framing.partial().saturating_add(bytes.len()))?;
+                framing.take(bytes);
+                Ok(())
+            }
+            Self::Health { bytes_left, .. } => match bytes_left.checked_sub(bytes.len()) {
+                Some(left) => {
+                    *bytes_left = left;
+                    Ok(())
+                }
+                None => Err(Refusal::MessageTooLarge {
+                    message_bytes_max: wide(HEALTH_REQUEST_BYTES_MAX),
+                }),
+            },
+        }
+    }
+
+    const fn read_ms_max(&self) -> Option<u64> {
+        match self {
+            Self::Message { read_ms_max, .. } | Self::Health { read_ms_max, .. } => {
+                Some(*read_ms_max)
+            }
+            Self::Stream { .. } => None,
+        }
+    }
+}
+
 /// A request as it arrives.
 #[derive(Debug)]
 pub struct RequestBody<B> {
     inner: B,
-    share: Share,
+    arrival: Arrival,
     cut: Cut,
-    read_ms_max: Option<u64>,
     // Only a request that does not come at once needs a timer.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl<B> RequestBody<B> {
-    /// Counts `inner` on `share`, and gives it `read_ms_max` to arrive; `None`:
-    /// as long as it likes, since it is a stream.
-    pub fn new(inner: B, share: Share, cut: Cut, read_ms_max: Option<u64>) -> Self {
+    /// Holds `inner` to `arrival`; why it is cut off is left in `cut`.
+    pub const fn new(inner: B, arrival: Arrival, cut: Cut) -> Self {
         Self {
             inner,
-            share,
+            arrival,
             cut,
-            read_ms_max,
             timer: None,
         }
     }
 
     fn too_slow(&mut self, context: &mut Context<'_>) -> Option<Refusal> {
-        let read_ms_max = self.read_ms_max?;
+        let read_ms_max = self.arrival.read_ms_max()?;
         let timer = self
             .timer
             .get_or_insert_with(|| Box::pin(sleep(Duration::from_millis(read_ms_max))));
@@ -107,8 +171,8 @@ where
         let Some(frame) = frame.transpose().map_err(Into::into)? else {
             return Poll::Ready(None);
         };
-        let bytes = frame.data_ref().map_or(0, Bytes::len);
-        Poll::Ready(Some(match body.share.receive(bytes) {
+        let bytes = frame.data_ref().map(Bytes::as_ref).unwrap_or_default();
+        Poll::Ready(Some(match body.arrival.receive(bytes) {
             Ok(()) => Ok(frame),
             Err(refusal) => Err(body.cut.off(refusal).into()),
         }))
@@ -128,6 +192,7 @@ where
 #[derive(Debug)]
 pub struct ReplyBody<B> {
     inner: B,
+    first: Option<Frame<Bytes>>,
     share: Share,
     deadline: Option<Deadline>,
     // Only a reply that does not come at once needs a timer.
@@ -149,11 +214,32 @@ impl<B> ReplyBody<B> {
     pub const fn new(inner: B, share: Share, deadline: Option<Deadline>) -> Self {
         Self {
             inner,
+            first: None,
             share,
             deadline,
             timer: None,
             ended: false,
         }
+    }
+
+    /// Takes what is ready already, so that it is counted. Without this a reply
+    /// whose client has no room for it is held in a form that nobody counts.
+    #[must_use]
+    pub async fn begun(mut self) -> Self
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        if self.inner.is_end_stream() {
+            return self;
+        }
+        let ready = poll_fn(|context| Poll::Ready(Pin::new(&mut self).poll_frame(context))).await;
+        match ready {
+            Poll::Ready(Some(Ok(frame))) => self.first = Some(frame),
+            // An error ends the stream; tonic's bodies give none.
+            Poll::Ready(Some(Err(_)) | None) => self.ended = true,
+            Poll::Pending => {}
+        }
+        self
     }
 
     fn late(&mut self, context: &mut Context<'_>) -> Option<HeaderMap> {
@@ -184,6 +270,9 @@ where
         if body.ended {
             return Poll::Ready(None);
         }
+        if let Some(frame) = body.first.take() {
+            return Poll::Ready(Some(Ok(frame)));
+        }
         let Poll::Ready(frame) = Pin::new(&mut body.inner).poll_frame(context) else {
             return match body.late(context) {
                 Some(trailers) => {
@@ -198,7 +287,7 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ended || self.inner.is_end_stream()
+        self.first.is_none() && (self.ended || self.inner.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {

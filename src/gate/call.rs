@@ -17,9 +17,10 @@ use tower::Service;
 use tracing::Instrument;
 
 use crate::gate::{
-    body::{Cut, Deadline, ReplyBody, RequestBody},
+    body::{Arrival, Cut, Deadline, HEALTH_REQUEST_BYTES_MAX, ReplyBody, RequestBody},
     config::Config,
     foreign,
+    framing::Framing,
     load::{Load, Share},
     refusal::Refusal,
     state::{Phase, State},
@@ -85,6 +86,12 @@ impl Gate {
         &self.0.state
     }
 
+    /// Whether a call of this path is about health, which is always let in.
+    #[must_use]
+    pub fn is_health(&self, path: &str) -> bool {
+        (self.0.wire.is_health)(split(path).0)
+    }
+
     /// Lets a call through to `routes`, or refuses it. Never fails: a refusal
     /// is an answer.
     pub async fn call<S, B>(self, peer: Peer, routes: S, request: Request<B>) -> Reply
@@ -116,7 +123,7 @@ impl Gate {
         match (admitted, deadline) {
             (Err(refusal), _) | (Ok(_), Err(refusal)) => self.refuse(&refusal),
             (Ok(share), Ok(None)) => match self.pass(routes, request).await {
-                Ok(response) => response.map(|body| ReplyBody::new(body, share, None)),
+                Ok(response) => begun(response, share, None).await,
                 Err(refusal) => self.refuse(&refusal),
             },
             (Ok(share), Ok(Some(wait))) => {
@@ -127,7 +134,7 @@ impl Gate {
                             at,
                             refuse: self.0.wire.refuse,
                         };
-                        response.map(|body| ReplyBody::new(body, share, Some(deadline)))
+                        begun(response, share, Some(deadline)).await
                     }
                     Ok(Err(refusal)) => self.refuse(&refusal),
                     Err(_) => self.refuse(&Refusal::Deadline),
@@ -137,10 +144,8 @@ impl Gate {
     }
 
     fn admit(&self, peer: Peer, path: &str) -> Result<Share, Refusal> {
-        let Inner {
-            load, state, wire, ..
-        } = &*self.0;
-        if (wire.is_health)(split(path).0) {
+        let Inner { load, state, .. } = &*self.0;
+        if self.is_health(path) {
             return Ok(load.uncounted());
         }
         if state.get() >= Phase::Stopping && peer.health_only.is_some() {
@@ -161,24 +166,38 @@ impl Gate {
         S: Service<Request<RequestBody<B>>, Response = Response<Body>, Error = Infallible>,
         B: http_body::Body<Data = Bytes> + Unpin,
     {
-        let Inner {
-            config, load, wire, ..
-        } = &*self.0;
         let compressed = request
             .headers()
             .get(&ENCODING)
             .is_some_and(|encoding| encoding != "identity");
-        let (service, method) = split(request.uri().path());
-        let read_ms_max =
-            (!(wire.is_stream)(service, method)).then_some(config.request_read_ms_max);
+        let arrival = self.arrival(request.uri().path());
         let cut = Cut::default();
-        let request =
-            request.map(|body| RequestBody::new(body, load.uncounted(), cut.clone(), read_ms_max));
+        let request = request.map(|body| RequestBody::new(body, arrival, cut.clone()));
         let response = unpanicked(routes.call(request)).await?;
-        match foreign::refusal(&response, compressed, config) {
+        match foreign::refusal(&response, compressed, &self.0.config) {
             Some(refusal) => Err(cut.refusal().unwrap_or(refusal)),
             None => Ok(response),
         }
+    }
+
+    fn arrival(&self, path: &str) -> Arrival {
+        let Inner {
+            config, load, wire, ..
+        } = &*self.0;
+        let (service, method) = split(path);
+        let read_ms_max = config.request_read_ms_max;
+        if (wire.is_health)(service) {
+            return Arrival::Health {
+                bytes_left: HEALTH_REQUEST_BYTES_MAX,
+                read_ms_max,
+            };
+        }
+        let share = load.uncounted();
+        if (wire.is_stream)(service, method) {
+            let framing = Framing::default();
+            return Arrival::Stream { share, framing };
+        }
+        Arrival::Message { share, read_ms_max }
     }
 
     fn refuse(&self, refusal: &Refusal) -> Reply {
@@ -188,6 +207,12 @@ impl Gate {
     fn uncounted(&self, response: Response<Body>) -> Reply {
         response.map(|body| ReplyBody::new(body, self.0.load.uncounted(), None))
     }
+}
+
+async fn begun(response: Response<Body>, share: Share, deadline: Option<Deadline>) -> Reply {
+    let (head, body) = response.into_parts();
+    let body = ReplyBody::new(body, share, deadline).begun().await;
+    Response::from_parts(head, body)
 }
 
 /// What is wrong with a request that is no gRPC at all.
@@ -200,7 +225,8 @@ fn no_grpc<B>(request: &Request<B>) -> Option<StatusCode> {
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| {
             value.strip_prefix(CONTENT_TYPE).is_some_and(|rest| {
-                rest.is_empty() || rest.starts_with("+proto") || rest.starts_with(';')
+                let rest = rest.strip_prefix("+proto").unwrap_or(rest);
+                rest.is_empty() || rest.starts_with(';')
             })
         });
     (!spoken).then_some(StatusCode::UNSUPPORTED_MEDIA_TYPE)

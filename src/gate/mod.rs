@@ -5,6 +5,7 @@ pub mod body;
 pub mod call;
 pub mod config;
 pub mod foreign;
+pub mod framing;
 pub mod load;
 pub mod opening;
 pub mod refusal;
