@@ -64,7 +64,17 @@ pub async fn serve(context: Context, stream: TcpStream, seat: Seat) {
         tracing::debug!(%address, %error, "no TCP_NODELAY");
     }
     let handshake = Duration::from_millis(context.config.handshake_ms_max);
-    match timeout(handshake, preface::look(stream)).await {
+    let looked = async {
+        tokio::select! {
+            looked = timeout(handshake, preface::look(stream)) => Some(looked),
+            // Nothing has been asked, so nothing is left to answer.
+            () = context.gate.state().reached(Phase::Stopping), if seat.health_only().is_none() => None,
+        }
+    };
+    let Some(looked) = looked.await else {
+        return;
+    };
+    match looked {
         Ok(Ok((Speaks::Http2, looked))) => http2(context, looked, address, seat).await,
         Ok(Ok((Speaks::Http1, looked))) => http1(looked, handshake).await,
         Ok(Ok((Speaks::Unknown, _))) => tracing::debug!(%address, "speaks nothing known here"),

@@ -81,7 +81,7 @@ impl Client {
         answer.expect("answered")
     }
 
-    /// Asks whether `service` is healthy: 1 is SERVING, 2 NOT_SERVING.
+    /// Asks whether `service` is healthy: 1 is SERVING, 2 `NOT_SERVING`.
     pub(crate) async fn health(&self, service: &str) -> Result<i32, h2::Error> {
         let answer = self.send(post(CHECK), frame(&check(service))).await?;
         assert_eq!(answer.code(), Some(0), "{answer:?}");
