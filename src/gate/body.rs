@@ -16,6 +16,8 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::gate::{
+    config::Config,
+    foreign,
     framing::Framing,
     load::{Share, wide},
     refusal::Refusal,
@@ -188,35 +190,56 @@ where
 }
 
 /// A reply as it leaves. One that is a stream ends when the caller's deadline
-/// passes.
+/// passes; an error at its end that is not ours is told as one of ours.
 #[derive(Debug)]
 pub struct ReplyBody<B> {
     inner: B,
     first: Option<Frame<Bytes>>,
     share: Share,
-    deadline: Option<Deadline>,
+    ending: Option<Ending>,
     // Only a reply that does not come at once needs a timer.
     timer: Option<Pin<Box<Sleep>>>,
     ended: bool,
 }
 
-/// When the caller stops waiting, and how the stream then ends.
-#[derive(Clone, Copy, Debug)]
-pub struct Deadline {
-    /// The caller's deadline.
-    pub at: Instant,
-    /// Gives the answer that says so.
+/// How a reply may end other than by itself.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    /// When the caller stops waiting.
+    pub deadline: Option<Instant>,
+    /// Whether the request was cut off while it was read.
+    pub cut: Cut,
+    /// Whether the request names an encoding.
+    pub compressed: bool,
+    /// The limits, to be told.
+    pub config: Config,
+    /// Gives the answer that says why.
     pub refuse: fn(&Refusal) -> Response<tonic::body::Body>,
 }
 
+impl Ending {
+    /// Why an answer with these headers or trailers is not ours.
+    #[must_use]
+    pub fn refusal(&self, headers: &HeaderMap) -> Option<Refusal> {
+        foreign::refusal(headers, self.compressed, &self.config)
+            .map(|refusal| self.cut.refusal().unwrap_or(refusal))
+    }
+
+    fn trailers(&self, refusal: &Refusal) -> HeaderMap {
+        let mut trailers = std::mem::take((self.refuse)(refusal).headers_mut());
+        trailers.remove(header::CONTENT_TYPE);
+        trailers
+    }
+}
+
 impl<B> ReplyBody<B> {
-    /// Counts `inner` on `share`, and ends it at `deadline`.
-    pub const fn new(inner: B, share: Share, deadline: Option<Deadline>) -> Self {
+    /// Counts `inner` on `share`; `None`: it is a refusal, and ends by itself.
+    pub const fn new(inner: B, share: Share, ending: Option<Ending>) -> Self {
         Self {
             inner,
             first: None,
             share,
-            deadline,
+            ending,
             timer: None,
             ended: false,
         }
@@ -243,15 +266,21 @@ impl<B> ReplyBody<B> {
     }
 
     fn late(&mut self, context: &mut Context<'_>) -> Option<HeaderMap> {
-        let deadline = self.deadline?;
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(sleep_until(deadline.at)));
-        timer.as_mut().poll(context).is_ready().then(|| {
-            let mut trailers = std::mem::take((deadline.refuse)(&Refusal::Deadline).headers_mut());
-            trailers.remove(header::CONTENT_TYPE);
-            trailers
-        })
+        let ending = self.ending.as_ref()?;
+        let at = ending.deadline?;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        let passed = timer.as_mut().poll(context).is_ready();
+        passed.then(|| ending.trailers(&Refusal::Deadline))
+    }
+
+    fn leave(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        let mut frame = frame.map_data(|data| self.share.send(data));
+        if let (Some(trailers), Some(ending)) = (frame.trailers_mut(), &self.ending)
+            && let Some(refusal) = ending.refusal(trailers)
+        {
+            *trailers = ending.trailers(&refusal);
+        }
+        frame
     }
 }
 
@@ -267,11 +296,11 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let body = self.get_mut();
-        if body.ended {
-            return Poll::Ready(None);
-        }
         if let Some(frame) = body.first.take() {
             return Poll::Ready(Some(Ok(frame)));
+        }
+        if body.ended {
+            return Poll::Ready(None);
         }
         let Poll::Ready(frame) = Pin::new(&mut body.inner).poll_frame(context) else {
             return match body.late(context) {
@@ -282,15 +311,10 @@ where
                 None => Poll::Pending,
             };
         };
-        let share = &mut body.share;
-        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(|data| share.send(data)))))
+        Poll::Ready(frame.map(|frame| frame.map(|frame| body.leave(frame))))
     }
 
     fn is_end_stream(&self) -> bool {
         self.first.is_none() && (self.ended || self.inner.is_end_stream())
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
     }
 }

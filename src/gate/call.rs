@@ -7,19 +7,19 @@ use std::{
     pin::pin,
     sync::Arc,
     task::Poll,
+    time::Duration,
 };
 
 use bytes::Bytes;
-use http::{HeaderName, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
 use tokio::time::{Instant, timeout_at};
 use tonic::body::Body;
 use tower::Service;
 use tracing::Instrument;
 
 use crate::gate::{
-    body::{Arrival, Cut, Deadline, HEALTH_REQUEST_BYTES_MAX, ReplyBody, RequestBody},
+    body::{Arrival, Cut, Ending, HEALTH_REQUEST_BYTES_MAX, ReplyBody, RequestBody},
     config::Config,
-    foreign,
     framing::Framing,
     load::{Load, Share},
     refusal::Refusal,
@@ -120,26 +120,26 @@ impl Gate {
         }
         let admitted = self.admit(peer, request.uri().path());
         let deadline = timeout::of(request.headers());
-        match (admitted, deadline) {
-            (Err(refusal), _) | (Ok(_), Err(refusal)) => self.refuse(&refusal),
-            (Ok(share), Ok(None)) => match self.pass(routes, request).await {
-                Ok(response) => begun(response, share, None).await,
-                Err(refusal) => self.refuse(&refusal),
+        let (share, wait) = match (admitted, deadline) {
+            (Ok(share), Ok(wait)) => (share, wait),
+            (Err(refusal), _) | (Ok(_), Err(refusal)) => return self.refuse(&refusal),
+        };
+        let ending = self.ending(request.headers(), wait);
+        let passing = self.pass(routes, request, &ending);
+        let passed = match ending.deadline {
+            Some(at) => match timeout_at(at, passing).await {
+                Ok(passed) => passed,
+                Err(_) => Err(Refusal::Deadline),
             },
-            (Ok(share), Ok(Some(wait))) => {
-                let at = Instant::now() + wait;
-                match timeout_at(at, self.pass(routes, request)).await {
-                    Ok(Ok(response)) => {
-                        let deadline = Deadline {
-                            at,
-                            refuse: self.0.wire.refuse,
-                        };
-                        begun(response, share, Some(deadline)).await
-                    }
-                    Ok(Err(refusal)) => self.refuse(&refusal),
-                    Err(_) => self.refuse(&Refusal::Deadline),
-                }
+            None => passing.await,
+        };
+        match passed {
+            Ok(response) => {
+                let (head, body) = response.into_parts();
+                let body = ReplyBody::new(body, share, Some(ending)).begun().await;
+                Response::from_parts(head, body)
             }
+            Err(refusal) => self.refuse(&refusal),
         }
     }
 
@@ -161,22 +161,29 @@ impl Gate {
         &self,
         mut routes: S,
         request: Request<B>,
+        ending: &Ending,
     ) -> Result<Response<Body>, Refusal>
     where
         S: Service<Request<RequestBody<B>>, Response = Response<Body>, Error = Infallible>,
         B: http_body::Body<Data = Bytes> + Unpin,
     {
-        let compressed = request
-            .headers()
-            .get(&ENCODING)
-            .is_some_and(|encoding| encoding != "identity");
         let arrival = self.arrival(request.uri().path());
-        let cut = Cut::default();
-        let request = request.map(|body| RequestBody::new(body, arrival, cut.clone()));
+        let request = request.map(|body| RequestBody::new(body, arrival, ending.cut.clone()));
         let response = unpanicked(routes.call(request)).await?;
-        match foreign::refusal(&response, compressed, &self.0.config) {
-            Some(refusal) => Err(cut.refusal().unwrap_or(refusal)),
+        match ending.refusal(response.headers()) {
+            Some(refusal) => Err(refusal),
             None => Ok(response),
+        }
+    }
+
+    fn ending(&self, headers: &HeaderMap, wait: Option<Duration>) -> Ending {
+        let encoding = headers.get(&ENCODING);
+        Ending {
+            deadline: wait.map(|wait| Instant::now() + wait),
+            cut: Cut::default(),
+            compressed: encoding.is_some_and(|encoding| encoding != "identity"),
+            config: self.0.config,
+            refuse: self.0.wire.refuse,
         }
     }
 
@@ -207,12 +214,6 @@ impl Gate {
     fn uncounted(&self, response: Response<Body>) -> Reply {
         response.map(|body| ReplyBody::new(body, self.0.load.uncounted(), None))
     }
-}
-
-async fn begun(response: Response<Body>, share: Share, deadline: Option<Deadline>) -> Reply {
-    let (head, body) = response.into_parts();
-    let body = ReplyBody::new(body, share, deadline).begun().await;
-    Response::from_parts(head, body)
 }
 
 /// What is wrong with a request that is no gRPC at all.
@@ -318,5 +319,40 @@ mod tests {
         assert_eq!((gate.0.load.calls(), gate.0.load.bytes()), (0, 5000));
         drop(bytes);
         assert_eq!(gate.0.load.bytes(), 0);
+    }
+
+    #[tokio::test]
+    async fn error_at_the_end_of_a_stream_is_told_as_ours() {
+        let routes = service_fn(|_| async {
+            let mut trailers = HeaderMap::new();
+            trailers.insert("grpc-status", "11".parse().unwrap());
+            let reply = http_body_util::Full::new(Bytes::from_static(b"some"));
+            let reply = reply.with_trailers(std::future::ready(Some(Ok(trailers))));
+            Ok(Response::new(Body::new(reply)))
+        });
+        let reply = gate().call(PEER, routes, request()).await;
+        let trailers = reply.into_body().collect().await.unwrap();
+        let refusal = trailers.trailers().unwrap().get("refusal").unwrap();
+        assert_eq!(refusal, "MessageTooLarge { message_bytes_max: 4194304 }");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn stream_that_is_late_from_its_first_message_on_says_so() {
+        let routes = service_fn(|_| async {
+            // Begun in time, and then there is nothing to send.
+            let messages =
+                tokio_stream::pending::<Result<http_body::Frame<Bytes>, tonic::Status>>();
+            let reply = http_body_util::StreamBody::new(messages);
+            Ok(Response::new(Body::new(reply)))
+        });
+        for timeout in ["0n", "1S"] {
+            let mut request = request();
+            let timeout = timeout.parse().unwrap();
+            request.headers_mut().insert("grpc-timeout", timeout);
+            let reply = gate().call(PEER, routes, request).await;
+            let trailers = reply.into_body().collect().await.unwrap();
+            let refusal = trailers.trailers().unwrap().get("refusal").unwrap();
+            assert_eq!(refusal, "Deadline");
+        }
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Request;
 
 use crate::serving::{
-    client::{Answer, Client, GET, SET, frame, framed, post, set},
+    client::{Answer, Client, GET, SET, frame, framed, get, post, set},
     server::Server,
 };
 
@@ -124,6 +124,14 @@ async fn headers_above_the_limit_are_431() {
     let answer = client.send(request, Bytes::new()).await.unwrap();
     assert_eq!(answer.status, 431);
     server.is_alive().await;
+}
+
+#[tokio::test]
+async fn deadline_beyond_all_clocks_is_taken() {
+    let mut request = post(GET);
+    let timeout = "99999999H".parse().unwrap();
+    request.headers_mut().insert("grpc-timeout", timeout);
+    assert_eq!(answer(request, frame(&get("a"))).await.code(), Some(0));
 }
 
 #[tokio::test]
