@@ -1,9 +1,7 @@
-//! Bodies on their way through the gate: what arrives is counted and timed,
-//! what leaves is counted.
+//! A request on its way in: counted as it arrives, and given so long.
 
 use std::{
     fmt,
-    future::poll_fn,
     pin::Pin,
     sync::{Arc, OnceLock},
     task::{Context, Poll},
@@ -11,13 +9,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, header};
 use http_body::{Body, Frame, SizeHint};
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Sleep, sleep};
 
 use crate::gate::{
-    config::Config,
-    foreign,
     framing::Framing,
     load::{Share, wide},
     refusal::Refusal,
@@ -186,135 +181,5 @@ where
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
-    }
-}
-
-/// A reply as it leaves. One that is a stream ends when the caller's deadline
-/// passes; an error at its end that is not ours is told as one of ours.
-#[derive(Debug)]
-pub struct ReplyBody<B> {
-    inner: B,
-    first: Option<Frame<Bytes>>,
-    share: Share,
-    ending: Option<Ending>,
-    // Only a reply that does not come at once needs a timer.
-    timer: Option<Pin<Box<Sleep>>>,
-    ended: bool,
-}
-
-/// How a reply may end other than by itself.
-#[derive(Clone, Debug)]
-pub struct Ending {
-    /// When the caller stops waiting.
-    pub deadline: Option<Instant>,
-    /// Whether the request was cut off while it was read.
-    pub cut: Cut,
-    /// Whether the request names an encoding.
-    pub compressed: bool,
-    /// The limits, to be told.
-    pub config: Config,
-    /// Gives the answer that says why.
-    pub refuse: fn(&Refusal) -> Response<tonic::body::Body>,
-}
-
-impl Ending {
-    /// Why an answer with these headers or trailers is not ours.
-    #[must_use]
-    pub fn refusal(&self, headers: &HeaderMap) -> Option<Refusal> {
-        foreign::refusal(headers, self.compressed, &self.config)
-            .map(|refusal| self.cut.refusal().unwrap_or(refusal))
-    }
-
-    fn trailers(&self, refusal: &Refusal) -> HeaderMap {
-        let mut trailers = std::mem::take((self.refuse)(refusal).headers_mut());
-        trailers.remove(header::CONTENT_TYPE);
-        trailers
-    }
-}
-
-impl<B> ReplyBody<B> {
-    /// Counts `inner` on `share`; `None`: it is a refusal, and ends by itself.
-    pub const fn new(inner: B, share: Share, ending: Option<Ending>) -> Self {
-        Self {
-            inner,
-            first: None,
-            share,
-            ending,
-            timer: None,
-            ended: false,
-        }
-    }
-
-    /// Takes what is ready already, so that it is counted. Without this a reply
-    /// whose client has no room for it is held in a form that nobody counts.
-    #[must_use]
-    pub async fn begun(mut self) -> Self
-    where
-        B: Body<Data = Bytes> + Unpin,
-    {
-        if self.inner.is_end_stream() {
-            return self;
-        }
-        let ready = poll_fn(|context| Poll::Ready(Pin::new(&mut self).poll_frame(context))).await;
-        match ready {
-            Poll::Ready(Some(Ok(frame))) => self.first = Some(frame),
-            // An error ends the stream; tonic's bodies give none.
-            Poll::Ready(Some(Err(_)) | None) => self.ended = true,
-            Poll::Pending => {}
-        }
-        self
-    }
-
-    fn late(&mut self, context: &mut Context<'_>) -> Option<HeaderMap> {
-        let ending = self.ending.as_ref()?;
-        let at = ending.deadline?;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
-        let passed = timer.as_mut().poll(context).is_ready();
-        passed.then(|| ending.trailers(&Refusal::Deadline))
-    }
-
-    fn leave(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
-        let mut frame = frame.map_data(|data| self.share.send(data));
-        if let (Some(trailers), Some(ending)) = (frame.trailers_mut(), &self.ending)
-            && let Some(refusal) = ending.refusal(trailers)
-        {
-            *trailers = ending.trailers(&refusal);
-        }
-        frame
-    }
-}
-
-impl<B> Body for ReplyBody<B>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
-    type Data = Bytes;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let body = self.get_mut();
-        if let Some(frame) = body.first.take() {
-            return Poll::Ready(Some(Ok(frame)));
-        }
-        if body.ended {
-            return Poll::Ready(None);
-        }
-        let Poll::Ready(frame) = Pin::new(&mut body.inner).poll_frame(context) else {
-            return match body.late(context) {
-                Some(trailers) => {
-                    body.ended = true;
-                    Poll::Ready(Some(Ok(Frame::trailers(trailers))))
-                }
-                None => Poll::Pending,
-            };
-        };
-        Poll::Ready(frame.map(|frame| frame.map(|frame| body.leave(frame))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.first.is_none() && (self.ended || self.inner.is_end_stream())
     }
 }
