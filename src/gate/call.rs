@@ -135,11 +135,7 @@ impl Gate {
             None => passing.await,
         };
         match passed {
-            Ok(response) => {
-                let (head, body) = response.into_parts();
-                let body = ReplyBody::new(body, share, Some(ending)).begun().await;
-                Response::from_parts(head, body)
-            }
+            Ok(response) => response.map(|body| ReplyBody::new(body, share, Some(ending))),
             Err(refusal) => self.refuse(&refusal),
         }
     }

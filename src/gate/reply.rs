@@ -2,14 +2,13 @@
 //! with an error that is not ours.
 
 use std::{
-    future::poll_fn,
     pin::Pin,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, header};
-use http_body::{Body, Frame};
+use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::gate::{config::Config, foreign, load::Share, refusal::Refusal, request::Cut};
@@ -19,7 +18,6 @@ use crate::gate::{config::Config, foreign, load::Share, refusal::Refusal, reques
 #[derive(Debug)]
 pub struct ReplyBody<B> {
     inner: B,
-    first: Option<Frame<Bytes>>,
     share: Share,
     ending: Option<Ending>,
     // Only a reply that does not come at once needs a timer.
@@ -62,32 +60,11 @@ impl<B> ReplyBody<B> {
     pub const fn new(inner: B, share: Share, ending: Option<Ending>) -> Self {
         Self {
             inner,
-            first: None,
             share,
             ending,
             timer: None,
             ended: false,
         }
-    }
-
-    /// Takes what is ready already, so that it is counted. Without this a reply
-    /// whose client has no room for it is held in a form that nobody counts.
-    #[must_use]
-    pub async fn begun(mut self) -> Self
-    where
-        B: Body<Data = Bytes> + Unpin,
-    {
-        if self.inner.is_end_stream() {
-            return self;
-        }
-        let ready = poll_fn(|context| Poll::Ready(Pin::new(&mut self).poll_frame(context))).await;
-        match ready {
-            Poll::Ready(Some(Ok(frame))) => self.first = Some(frame),
-            // An error ends the stream; tonic's bodies give none.
-            Poll::Ready(Some(Err(_)) | None) => self.ended = true,
-            Poll::Pending => {}
-        }
-        self
     }
 
     fn late(&mut self, context: &mut Context<'_>) -> Option<HeaderMap> {
@@ -121,9 +98,6 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let body = self.get_mut();
-        if let Some(frame) = body.first.take() {
-            return Poll::Ready(Some(Ok(frame)));
-        }
         if body.ended {
             return Poll::Ready(None);
         }
@@ -140,6 +114,10 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_none() && (self.ended || self.inner.is_end_stream())
+        self.ended || self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
     }
 }
