@@ -118,7 +118,7 @@ mod tests {
     async fn only_a_panic_beside_the_calls_is_a_fault() {
         let mut tasks = JoinSet::new();
         tasks.spawn(async {});
-        let patience = Duration::from_secs(3600);
+        let patience = Duration::from_hours(1);
         let ended = timeout(patience, panicked(&mut tasks)).await;
         assert!(ended.is_err(), "tending may be over");
         tasks.spawn(pending());
