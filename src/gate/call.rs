@@ -7,21 +7,23 @@ use std::{
     pin::pin,
     sync::Arc,
     task::Poll,
+    time::Duration,
 };
 
 use bytes::Bytes;
-use http::{HeaderName, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
 use tokio::time::{Instant, timeout_at};
 use tonic::body::Body;
 use tower::Service;
 use tracing::Instrument;
 
 use crate::gate::{
-    body::{Cut, Deadline, ReplyBody, RequestBody},
     config::Config,
-    foreign,
+    framing::Framing,
     load::{Load, Share},
     refusal::Refusal,
+    reply::{Ending, ReplyBody},
+    request::{Arrival, Cut, HEALTH_REQUEST_BYTES_MAX, RequestBody},
     state::{Phase, State},
     timeout,
     trace::Trace,
@@ -85,6 +87,12 @@ impl Gate {
         &self.0.state
     }
 
+    /// Whether a call of this path is about health, which is always let in.
+    #[must_use]
+    pub fn is_health(&self, path: &str) -> bool {
+        (self.0.wire.is_health)(split(path).0)
+    }
+
     /// Lets a call through to `routes`, or refuses it. Never fails: a refusal
     /// is an answer.
     pub async fn call<S, B>(self, peer: Peer, routes: S, request: Request<B>) -> Reply
@@ -113,34 +121,28 @@ impl Gate {
         }
         let admitted = self.admit(peer, request.uri().path());
         let deadline = timeout::of(request.headers());
-        match (admitted, deadline) {
-            (Err(refusal), _) | (Ok(_), Err(refusal)) => self.refuse(&refusal),
-            (Ok(share), Ok(None)) => match self.pass(routes, request).await {
-                Ok(response) => response.map(|body| ReplyBody::new(body, share, None)),
-                Err(refusal) => self.refuse(&refusal),
+        let (share, wait) = match (admitted, deadline) {
+            (Ok(share), Ok(wait)) => (share, wait),
+            (Err(refusal), _) | (Ok(_), Err(refusal)) => return self.refuse(&refusal),
+        };
+        let ending = self.ending(request.headers(), wait);
+        let passing = self.pass(routes, request, &ending);
+        let passed = match ending.deadline {
+            Some(at) => match timeout_at(at, passing).await {
+                Ok(passed) => passed,
+                Err(_) => Err(Refusal::Deadline),
             },
-            (Ok(share), Ok(Some(wait))) => {
-                let at = Instant::now() + wait;
-                match timeout_at(at, self.pass(routes, request)).await {
-                    Ok(Ok(response)) => {
-                        let deadline = Deadline {
-                            at,
-                            refuse: self.0.wire.refuse,
-                        };
-                        response.map(|body| ReplyBody::new(body, share, Some(deadline)))
-                    }
-                    Ok(Err(refusal)) => self.refuse(&refusal),
-                    Err(_) => self.refuse(&Refusal::Deadline),
-                }
-            }
+            None => passing.await,
+        };
+        match passed {
+            Ok(response) => response.map(|body| ReplyBody::new(body, share, Some(ending))),
+            Err(refusal) => self.refuse(&refusal),
         }
     }
 
     fn admit(&self, peer: Peer, path: &str) -> Result<Share, Refusal> {
-        let Inner {
-            load, state, wire, ..
-        } = &*self.0;
-        if (wire.is_health)(split(path).0) {
+        let Inner { load, state, .. } = &*self.0;
+        if self.is_health(path) {
             return Ok(load.uncounted());
         }
         if state.get() >= Phase::Stopping && peer.health_only.is_some() {
@@ -156,29 +158,50 @@ impl Gate {
         &self,
         mut routes: S,
         request: Request<B>,
+        ending: &Ending,
     ) -> Result<Response<Body>, Refusal>
     where
         S: Service<Request<RequestBody<B>>, Response = Response<Body>, Error = Infallible>,
         B: http_body::Body<Data = Bytes> + Unpin,
     {
+        let arrival = self.arrival(request.uri().path());
+        let request = request.map(|body| RequestBody::new(body, arrival, ending.cut.clone()));
+        let response = unpanicked(routes.call(request)).await?;
+        match ending.refusal(response.headers()) {
+            Some(refusal) => Err(refusal),
+            None => Ok(response),
+        }
+    }
+
+    fn ending(&self, headers: &HeaderMap, wait: Option<Duration>) -> Ending {
+        let encoding = headers.get(&ENCODING);
+        Ending {
+            deadline: wait.map(|wait| Instant::now() + wait),
+            cut: Cut::default(),
+            compressed: encoding.is_some_and(|encoding| encoding != "identity"),
+            config: self.0.config,
+            refuse: self.0.wire.refuse,
+        }
+    }
+
+    fn arrival(&self, path: &str) -> Arrival {
         let Inner {
             config, load, wire, ..
         } = &*self.0;
-        let compressed = request
-            .headers()
-            .get(&ENCODING)
-            .is_some_and(|encoding| encoding != "identity");
-        let (service, method) = split(request.uri().path());
-        let read_ms_max =
-            (!(wire.is_stream)(service, method)).then_some(config.request_read_ms_max);
-        let cut = Cut::default();
-        let request =
-            request.map(|body| RequestBody::new(body, load.uncounted(), cut.clone(), read_ms_max));
-        let response = unpanicked(routes.call(request)).await?;
-        match foreign::refusal(&response, compressed, config) {
-            Some(refusal) => Err(cut.refusal().unwrap_or(refusal)),
-            None => Ok(response),
+        let (service, method) = split(path);
+        let read_ms_max = config.request_read_ms_max;
+        if (wire.is_health)(service) {
+            return Arrival::Health {
+                bytes_left: HEALTH_REQUEST_BYTES_MAX,
+                read_ms_max,
+            };
         }
+        let share = load.uncounted();
+        if (wire.is_stream)(service, method) {
+            let framing = Framing::default();
+            return Arrival::Stream { share, framing };
+        }
+        Arrival::Message { share, read_ms_max }
     }
 
     fn refuse(&self, refusal: &Refusal) -> Reply {
@@ -200,7 +223,8 @@ fn no_grpc<B>(request: &Request<B>) -> Option<StatusCode> {
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| {
             value.strip_prefix(CONTENT_TYPE).is_some_and(|rest| {
-                rest.is_empty() || rest.starts_with("+proto") || rest.starts_with(';')
+                let rest = rest.strip_prefix("+proto").unwrap_or(rest);
+                rest.is_empty() || rest.starts_with(';')
             })
         });
     (!spoken).then_some(StatusCode::UNSUPPORTED_MEDIA_TYPE)
@@ -231,3 +255,6 @@ where
     })
     .await
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,8 +9,9 @@ use bytes::Bytes;
 
 use crate::gate::{config::Config, refusal::Refusal};
 
-/// A frame of a reply at least this large is counted until it has left; a
-/// smaller one while the call lasts.
+/// A frame of a reply at least this large is counted until it has left. Smaller
+/// ones are counted while the call lasts, so many bytes of them at most: a
+/// stream of them may go on for ever.
 const FRAME_BYTES_FOLLOWED: usize = 4096;
 
 /// The load of the server. A clone is the same load.
@@ -99,6 +100,16 @@ impl Share {
     /// # Errors
     /// [`Refusal::BytesInFlight`] at the limit.
     pub fn receive(&mut self, bytes: usize) -> Result<(), Refusal> {
+        self.hold(self.bytes.saturating_add(bytes))
+    }
+
+    /// Counts `bytes`, in place of what it counted before.
+    ///
+    /// # Errors
+    /// [`Refusal::BytesInFlight`] at the limit.
+    pub fn hold(&mut self, bytes: usize) -> Result<(), Refusal> {
+        self.load.0.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.bytes = 0;
         self.add(bytes);
         if self.load.bytes() > self.load.0.bytes_max {
             return Err(self.load.bytes_in_flight());
@@ -111,7 +122,8 @@ impl Share {
     #[must_use]
     pub fn send(&mut self, frame: Bytes) -> Bytes {
         if frame.len() < FRAME_BYTES_FOLLOWED {
-            self.add(frame.len());
+            let room = FRAME_BYTES_FOLLOWED.saturating_sub(self.bytes);
+            self.add(frame.len().min(room));
             return frame;
         }
         let mut share = self.load.uncounted();
@@ -148,7 +160,9 @@ impl AsRef<[u8]> for Leaving {
     }
 }
 
-fn wide(limit: usize) -> u64 {
+/// A limit as it is told.
+#[must_use]
+pub fn wide(limit: usize) -> u64 {
     u64::try_from(limit).unwrap_or(u64::MAX)
 }
 
@@ -189,6 +203,20 @@ mod tests {
         assert!(load.enter().is_err(), "nobody else comes in meanwhile");
         drop(share);
         assert_eq!((load.calls(), load.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn a_stream_counts_for_what_it_holds_at_once() {
+        let load = load();
+        let mut request = load.uncounted();
+        let mut reply = load.enter().unwrap();
+        for _ in 0..100 {
+            request.hold(1000).unwrap();
+            drop(reply.send(Bytes::from(vec![0; 1000])));
+        }
+        assert_eq!(load.bytes(), 1000 + FRAME_BYTES_FOLLOWED);
+        drop((request, reply));
+        assert_eq!(load.bytes(), 0);
     }
 
     #[test]

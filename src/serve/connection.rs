@@ -37,6 +37,9 @@ use crate::{
 /// a connection whose small frames take up half of it, so it must not be small.
 const WINDOW_BYTES: u32 = 1 << 20;
 
+/// Bytes of a request that a client of HTTP/1 may send to be told better.
+const HTTP1_BUFFER_BYTES: usize = 16 << 10;
+
 /// How long a connection that has to go may take to send what it still has.
 const LEAVE: Duration = Duration::from_secs(1);
 
@@ -61,7 +64,17 @@ pub async fn serve(context: Context, stream: TcpStream, seat: Seat) {
         tracing::debug!(%address, %error, "no TCP_NODELAY");
     }
     let handshake = Duration::from_millis(context.config.handshake_ms_max);
-    match timeout(handshake, preface::look(stream)).await {
+    let looked = async {
+        tokio::select! {
+            looked = timeout(handshake, preface::look(stream)) => Some(looked),
+            // Nothing has been asked, so nothing is left to answer.
+            () = context.gate.state().reached(Phase::Stopping), if seat.health_only().is_none() => None,
+        }
+    };
+    let Some(looked) = looked.await else {
+        return;
+    };
+    match looked {
         Ok(Ok((Speaks::Http2, looked))) => http2(context, looked, address, seat).await,
         Ok(Ok((Speaks::Http1, looked))) => http1(looked, handshake).await,
         Ok(Ok((Speaks::Unknown, _))) => tracing::debug!(%address, "speaks nothing known here"),
@@ -86,7 +99,9 @@ async fn http2(context: Context, looked: Looked, address: SocketAddr, seat: Seat
     let service = {
         let quiet = quiet.clone();
         service_fn(move |request: Request<Incoming>| {
-            quiet.interrupt();
+            if health_only.is_some() {
+                quiet.interrupt(gate.is_health(request.uri().path()));
+            }
             let call = gate.clone().call(peer, routes.clone(), request);
             async move { Ok::<_, Infallible>(call.await) }
         })
@@ -178,6 +193,7 @@ async fn http1(looked: Looked, patience: Duration) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(patience)
+        .max_buf_size(HTTP1_BUFFER_BYTES)
         .keep_alive(false)
         .serve_connection(TokioIo::new(looked), service);
     let _ = timeout(patience, connection).await;

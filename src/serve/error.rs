@@ -16,6 +16,8 @@ pub enum Error {
     Worker(io::Error),
     /// The engine could not be opened.
     Open(Box<dyn error::Error + Send + Sync>),
+    /// The work beside the calls came to an end that it should not: a fault.
+    Fault,
     /// A second signal asked to stop at once.
     Aborted,
 }
@@ -28,6 +30,7 @@ impl fmt::Display for Error {
             }
             Self::Worker(source) => write!(formatter, "cannot start a worker: {source}"),
             Self::Open(source) => write!(formatter, "cannot open the store: {source}"),
+            Self::Fault => formatter.write_str("a fault of the server, which cannot go on"),
             Self::Aborted => formatter.write_str("stopped at once, calls under way were cut off"),
         }
     }
@@ -38,7 +41,7 @@ impl error::Error for Error {
         match self {
             Self::Bind { source, .. } | Self::Worker(source) => Some(source),
             Self::Open(source) => Some(&**source),
-            Self::Aborted => None,
+            Self::Fault | Self::Aborted => None,
         }
     }
 }

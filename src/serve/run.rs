@@ -1,6 +1,6 @@
 //! The life of a server: open, serve, drain.
 
-use std::{error, time::Duration};
+use std::{error, future::pending, time::Duration};
 
 use tokio::{net::TcpListener, task::JoinSet, time::sleep};
 
@@ -27,8 +27,8 @@ use crate::{
 /// `drain_ms_max`.
 ///
 /// # Errors
-/// [`Error::Worker`], [`Error::Open`], or [`Error::Aborted`] when a second
-/// demand cut off calls.
+/// [`Error::Worker`], [`Error::Open`], [`Error::Fault`] after a panic beside the
+/// calls, or [`Error::Aborted`] when a second demand cut off calls.
 pub async fn run<E: Engine>(
     bound: Bound,
     context: Context,
@@ -57,14 +57,30 @@ pub async fn run<E: Engine>(
         _ = stop.asked(Urgency::Gracefully) => {}
     }
 
-    let urgency = stop.asked(Urgency::Gracefully).await;
+    let (urgency, fault) = tokio::select! {
+        urgency = stop.asked(Urgency::Gracefully) => (urgency, false),
+        // Without it expired entries would stay for ever, or nobody get in:
+        // what is under way is finished, and a new process does better.
+        () = panicked(&mut beside) => (Urgency::Now, true),
+    };
     tokio::select! {
         () = drain(&context, &seats, urgency) => {
             tracing::info!("stopped");
-            Ok(())
+            if fault { Err(Error::Fault) } else { Ok(()) }
         }
         _ = stop.asked(Urgency::Abort) => Err(Error::Aborted),
     }
+}
+
+/// Returns when one of `tasks` has panicked.
+async fn panicked(tasks: &mut JoinSet<()>) {
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a fault beside the calls");
+            return;
+        }
+    }
+    pending::<()>().await;
 }
 
 async fn tend<E: Engine>(opening: Opening<E>) {
@@ -89,5 +105,25 @@ async fn drain(context: &Context, seats: &Seats, urgency: Urgency) {
         () = sleep(patience) => {
             tracing::warn!(connections = seats.ordinary(), "drain_ms_max has passed: calls cut off");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_panic_beside_the_calls_is_a_fault() {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async {});
+        let patience = Duration::from_hours(1);
+        let ended = timeout(patience, panicked(&mut tasks)).await;
+        assert!(ended.is_err(), "tending may be over");
+        tasks.spawn(pending());
+        tasks.spawn(async { panic!("on purpose") });
+        let ended = timeout(patience, panicked(&mut tasks)).await;
+        assert!(ended.is_ok());
     }
 }

@@ -1,0 +1,185 @@
+//! A request on its way in: counted as it arrives, and given so long.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::{Sleep, sleep};
+
+use crate::gate::{
+    framing::Framing,
+    load::{Share, wide},
+    refusal::Refusal,
+};
+
+/// Bytes of the request of a health call: it has room for the name of a
+/// service.
+pub const HEALTH_REQUEST_BYTES_MAX: usize = 4096;
+
+/// Where the reason is left when a request is cut off while it is read: the
+/// error goes through code that does not know it.
+#[derive(Clone, Debug, Default)]
+pub struct Cut(Arc<OnceLock<Refusal>>);
+
+impl Cut {
+    /// The reason, if it was cut off.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.0.get().copied()
+    }
+
+    fn off(&self, refusal: Refusal) -> CutOff {
+        let _ = self.0.set(refusal);
+        CutOff(refusal)
+    }
+}
+
+/// A request was cut off while it was read.
+#[derive(Clone, Copy, Debug)]
+pub struct CutOff(pub Refusal);
+
+impl fmt::Display for CutOff {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "the request was cut off: {:?}", self.0)
+    }
+}
+
+impl std::error::Error for CutOff {}
+
+/// How a request may arrive.
+#[derive(Debug)]
+pub enum Arrival {
+    /// One message, in so much time; counted until it is decoded.
+    Message {
+        /// What its bytes are counted on.
+        share: Share,
+        /// How many milliseconds it may take.
+        read_ms_max: u64,
+    },
+    /// As many messages as the client likes, for as long as it likes: what has
+    /// not arrived whole is counted.
+    Stream {
+        /// What its bytes are counted on.
+        share: Share,
+        /// Where in a message it is.
+        framing: Framing,
+    },
+    /// One small message, in so much time, however full the server is.
+    Health {
+        /// How many bytes it may have.
+        bytes_left: usize,
+        /// How many milliseconds it may take.
+        read_ms_max: u64,
+    },
+}
+
+impl Arrival {
+    fn receive(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        match self {
+            Self::Message { share, .. } => share.receive(bytes.len()),
+            Self::Stream { share, framing } => {
+                share.hold(framing.partial().saturating_add(bytes.len()))?;
+                framing.take(bytes);
+                Ok(())
+            }
+            Self::Health { bytes_left, .. } => match bytes_left.checked_sub(bytes.len()) {
+                Some(left) => {
+                    *bytes_left = left;
+                    Ok(())
+                }
+                None => Err(Refusal::MessageTooLarge {
+                    message_bytes_max: wide(HEALTH_REQUEST_BYTES_MAX),
+                }),
+            },
+        }
+    }
+
+    const fn read_ms_max(&self) -> Option<u64> {
+        match self {
+            Self::Message { read_ms_max, .. } | Self::Health { read_ms_max, .. } => {
+                Some(*read_ms_max)
+            }
+            Self::Stream { .. } => None,
+        }
+    }
+}
+
+/// A request as it arrives.
+#[derive(Debug)]
+pub struct RequestBody<B> {
+    inner: B,
+    arrival: Arrival,
+    cut: Cut,
+    // Only a request that does not come at once needs a timer.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl<B> RequestBody<B> {
+    /// Holds `inner` to `arrival`; why it is cut off is left in `cut`.
+    pub const fn new(inner: B, arrival: Arrival, cut: Cut) -> Self {
+        Self {
+            inner,
+            arrival,
+            cut,
+            timer: None,
+        }
+    }
+
+    fn too_slow(&mut self, context: &mut Context<'_>) -> Option<Refusal> {
+        let read_ms_max = self.arrival.read_ms_max()?;
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep(Duration::from_millis(read_ms_max))));
+        timer
+            .as_mut()
+            .poll(context)
+            .is_ready()
+            .then_some(Refusal::RequestRead {
+                request_read_ms_max: read_ms_max,
+            })
+    }
+}
+
+impl<B> Body for RequestBody<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Data = Bytes;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let body = self.get_mut();
+        let Poll::Ready(frame) = Pin::new(&mut body.inner).poll_frame(context) else {
+            return match body.too_slow(context) {
+                Some(refusal) => Poll::Ready(Some(Err(body.cut.off(refusal).into()))),
+                None => Poll::Pending,
+            };
+        };
+        let Some(frame) = frame.transpose().map_err(Into::into)? else {
+            return Poll::Ready(None);
+        };
+        let bytes = frame.data_ref().map(Bytes::as_ref).unwrap_or_default();
+        Poll::Ready(Some(match body.arrival.receive(bytes) {
+            Ok(()) => Ok(frame),
+            Err(refusal) => Err(body.cut.off(refusal).into()),
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

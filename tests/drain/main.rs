@@ -1,0 +1,9 @@
+//! How a server stops: in what order, how long at most, and what it still
+//! answers meanwhile.
+
+#[cfg(test)]
+#[path = "../serving/mod.rs"]
+#[expect(dead_code, reason = "the hostile clients use the rest")]
+mod serving;
+#[cfg(test)]
+mod steps;
