@@ -46,7 +46,7 @@ pub(in crate::config) fn accepted(unit: Unit, min: u64, max: u64) -> String {
     match unit {
         Unit::Count => format!("a whole number from {least} to {most}"),
         Unit::Millis => format!("whole milliseconds from {least} to {most}"),
-        Unit::Bytes => format!("a size from {least} to {most}, such as 64KiB or 1MiB"),
+        Unit::Bytes => format!("a size from {least} to {most}, in B, KiB, MiB or GiB"),
         Unit::Time => format!("a time from {least} to {most}, such as 90s or 1h30m"),
     }
 }
