@@ -13,14 +13,15 @@ use crate::{
     proto::codec::MESSAGE_MALFORMED,
 };
 
-/// The status of a call on `key` that was refused with `error`.
+/// The failure of a call or an operation on `key` that was refused with
+/// `error`.
 #[must_use]
-pub fn of_key(error: &Error, key: Key<'_>) -> Status {
+pub fn of_key(error: &Error, key: Key<'_>) -> Failure {
     let failure = Failure::from(error);
     if concerns_key(error) {
-        failure.with_echo("key", key.as_str()).into()
+        failure.with_echo("key", key.as_str())
     } else {
-        failure.into()
+        failure
     }
 }
 

@@ -5,6 +5,7 @@ use prost::Message;
 use crate::{
     grpc::{
         failure::Failure,
+        status,
         wire::{request, response},
     },
     model::{
@@ -17,7 +18,7 @@ use crate::{
 
 /// How many bytes of a Batch's reply are set aside for each operation, for what
 /// it answers beside an entry: numbers and times, or a failure.
-pub(super) const RESULT_BYTES_MAX: usize = 384;
+pub(super) const RESULT_BYTES_MAX: usize = 704;
 
 /// A Batch that was decoded: what is asked of the engine, and what is answered
 /// without it.
@@ -77,7 +78,7 @@ impl<'a> Batch<'a> {
                     let (operation, answer) = answers.next()?;
                     Some(match answer {
                         Ok(outcome) => response::result(operation, outcome),
-                        Err(error) => refused(error, kind, self.reply_bytes_max),
+                        Err(error) => refused(error, operation, kind, self.reply_bytes_max),
                     })
                 })
             })
@@ -87,13 +88,18 @@ impl<'a> Batch<'a> {
 }
 
 /// The failure of an operation of `kind` that the engine refused.
-fn refused(error: Error, kind: &str, reply_bytes_max: usize) -> proto::OperationResult {
+fn refused(
+    error: Error,
+    operation: &Operation<'_>,
+    kind: &str,
+    reply_bytes_max: usize,
+) -> proto::OperationResult {
     let error = match error {
         // The engine knows what was left for entries only.
         Error::ReplyTooLarge { .. } => Error::ReplyTooLarge { reply_bytes_max },
         other => request::within(other, kind),
     };
-    response::failed(Failure::from(&error))
+    response::failed(status::of_key(&error, operation.key()))
 }
 
 /// The bytes of a result inside a reply: itself, its tag and its length.
@@ -106,7 +112,9 @@ fn framed_bytes(result: &proto::OperationResult) -> usize {
 mod tests {
     use super::*;
     use crate::{
-        model::{entry::Entry, operation::Applied, value::Kind, value::Value, version::Version},
+        model::{
+            entry::Entry, key::Key, operation::Applied, value::Kind, value::Value, version::Version,
+        },
         proto::{operation, operation_result},
     };
 
@@ -216,8 +224,10 @@ mod tests {
                 capability: "request_id",
             },
         ];
+        let long = "\u{10ffff}".repeat(256);
+        let key = Key::new(&long, 1024).unwrap();
         for error in errors {
-            let bytes = framed_bytes(&response::failed(Failure::from(&error)));
+            let bytes = framed_bytes(&response::failed(status::of_key(&error, key)));
             assert!(bytes <= RESULT_BYTES_MAX, "{bytes} for {error:?}");
         }
     }

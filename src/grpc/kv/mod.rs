@@ -40,7 +40,7 @@ impl<E: Engine> Kv<E> {
 
     async fn mutate(&self, mutation: Mutation<'_>) -> Result<Applied, Status> {
         let applied = self.engine()?.mutate(mutation).await;
-        applied.map_err(|error| status::of_key(&error, mutation.key))
+        applied.map_err(|error| status::of_key(&error, mutation.key).into())
     }
 }
 

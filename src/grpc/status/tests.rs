@@ -137,7 +137,7 @@ fn every_status() -> Vec<Status> {
     let malformed = GetRequest::decode(&[0x0a, 1, 0xff][..]).unwrap_err();
     every_error()
         .iter()
-        .map(|error| of_key(error, key))
+        .map(|error| of_key(error, key).into())
         .chain(
             every_refusal()
                 .iter()
@@ -247,7 +247,7 @@ fn trailers_stay_small_about_the_longest_key() {
 #[test]
 fn an_error_about_a_key_repeats_its_beginning() {
     let long = "é".repeat(512);
-    let status = of_key(&Error::KeyAbsent, Key::new(&long, 1024).unwrap());
+    let status = Status::from(of_key(&Error::KeyAbsent, Key::new(&long, 1024).unwrap()));
     let details = status.get_error_details();
     let shown = &details.error_info().unwrap().metadata["key"];
     assert_eq!(shown, &"é".repeat(ECHO_BYTES_MAX / 2));
