@@ -1,6 +1,12 @@
 //! Reads the sources and holds them to the import law: rooms see only those
 //! below them, and what is stored knows nothing of wires.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed"
+)]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

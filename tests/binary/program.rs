@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tonic::transport::{Channel, Endpoint};
 
 /// What is waited for comes long before; only what is broken passes it.
-const CEILING: Duration = Duration::from_secs(60);
+const CEILING: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// The program to be.
