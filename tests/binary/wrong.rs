@@ -23,7 +23,7 @@ fn a_wrong_flag_is_named_with_its_value_and_what_would_be_right() {
         ),
         (
             ["--workers", "0"],
-            "workers = \"0\" (--workers): is not a whole number from 1 to 1024",
+            "workers = \"0\" (--workers): is not a whole number from 1 to 4096",
         ),
         (
             ["--drain-ms-max", "-1"],
@@ -96,7 +96,7 @@ fn everything_wrong_in_a_file_is_told_with_its_lines() {
         format!(
             "nanokv: wrong configuration\n  \
              {path}:3: \"key_byte_max\" is no setting; is key_bytes_max meant?\n  \
-             workers = \"0\" ({path}:2): is not a whole number from 1 to 1024\n"
+             workers = \"0\" ({path}:2): is not a whole number from 1 to 4096\n"
         )
     );
 }
