@@ -96,8 +96,8 @@ async fn draining_with_a_call_under_way(matrix: &mut Matrix) {
     server.terminate();
     server
         .until(
-            || async { get(&connect(&server).await).await },
-            Code::Unavailable,
+            || async { get(&connect(&server).await).await == Code::Ok },
+            false,
         )
         .await;
     matrix.ask("drain, with a call under way", address).await;
