@@ -10,7 +10,7 @@ use tokio::{
 };
 
 /// For what must come, sooner or later.
-pub(crate) const CEILING: Duration = Duration::from_secs(60);
+pub(crate) const CEILING: Duration = Duration::from_mins(1);
 
 /// Killed when it is dropped.
 pub(crate) struct Process {
