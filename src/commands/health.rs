@@ -75,7 +75,7 @@ pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(Failure::failed)?;
-    let answer = runtime.block_on(timeout(patience, ask(address, service)));
+    let answer = runtime.block_on(async { timeout(patience, ask(address, service)).await });
     match answer {
         Ok(Ok(ServingStatus::Serving)) => Ok(()),
         Ok(Ok(status)) => Err(format!("is {}", status.as_str_name())),

@@ -50,10 +50,11 @@ pub fn together(loaded: &Loaded) -> Vec<Fault> {
 }
 
 fn fault(loaded: &Loaded, name: &'static str, right: String) -> Fault {
-    let given = named(name).map_or_else(String::new, |setting| setting.read(&loaded.config));
+    let as_it_is = || named(name).map(|setting| setting.read(&loaded.config));
+    let given = loaded.given(name).map(|given| given.text.clone());
     Fault::Together {
         name,
-        given,
+        given: given.or_else(as_it_is).unwrap_or_default(),
         source: loaded.source(name),
         right,
     }

@@ -171,7 +171,7 @@ mod tests {
             assert_eq!(
                 faults(&format!("workers = {value}")),
                 [format!(
-                    "workers = {found:?} (f.toml:1): is not a whole number from 1 to 1024"
+                    "workers = {found:?} (f.toml:1): is not a whole number from 1 to 4096"
                 )]
             );
         }

@@ -80,7 +80,7 @@ pub static SETTINGS: &[Setting] = &[
     .or("60 % of the memory of the container or machine"),
     general(
         "workers",
-        number!(Count, 1, 1024, serve.workers),
+        number!(Count, 1, 1 << 12, serve.workers),
         "Threads that serve connections",
     )
     .or("one a core"),
@@ -248,4 +248,69 @@ fn wide(number: impl TryInto<u64>) -> u64 {
 
 fn narrow<T: TryFrom<u64>>(number: u64, place: &mut T) -> bool {
     T::try_from(number).map(|number| *place = number).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn every_default_is_one_that_could_be_given() {
+        for setting in SETTINGS.iter().filter(|setting| setting.in_file()) {
+            let mut config = Config::default();
+            let default = setting.read(&config);
+            assert!(
+                setting.write(&mut config, &default),
+                "{} = {default} is not {}",
+                setting.name,
+                setting.accepts()
+            );
+            assert_eq!(setting.read(&config), default, "{}", setting.name);
+        }
+    }
+
+    #[test]
+    fn every_number_is_kept_in_a_place_of_its_own() {
+        let mut config = Config::default();
+        let numbers = || SETTINGS.iter().filter_map(number_of);
+        for (number, (_, min, place)) in (0..).zip(numbers()) {
+            assert!((place.set)(&mut config, min + number));
+        }
+        for (number, (name, min, place)) in (0..).zip(numbers()) {
+            assert_eq!((place.get)(&config), min + number, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_largest_number_fits_where_it_is_kept() {
+        for setting in SETTINGS {
+            if let Kind::Number { max, place, .. } = &setting.kind {
+                assert!(
+                    (place.set)(&mut Config::default(), *max),
+                    "{}",
+                    setting.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_none_is_one_that_kubernetes_takes() {
+        let names: BTreeSet<_> = SETTINGS.iter().map(|setting| setting.name).collect();
+        assert_eq!(names.len(), SETTINGS.len());
+        for name in names {
+            let taken = |word: &str| ["port", "host", "service"].contains(&word);
+            assert!(!name.split('_').any(taken), "{name}");
+        }
+    }
+
+    fn number_of(setting: &'static Setting) -> Option<(&'static str, u64, &'static NumberPlace)> {
+        match &setting.kind {
+            Kind::Number { min, place, .. } => Some((setting.name, *min, place)),
+            Kind::File | Kind::Address(_) | Kind::Format(_) | Kind::Levels(_) => None,
+        }
+    }
 }

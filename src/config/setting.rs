@@ -95,7 +95,7 @@ impl Group {
     #[must_use]
     pub const fn heading(self) -> &'static str {
         match self {
-            Self::General => "Options",
+            Self::General => "Settings",
             Self::Call => "Limits of one call",
             Self::Server => "Limits of the whole server",
             Self::Connection => "Limits of one connection",

@@ -13,11 +13,12 @@ const SIZES: [(u64, &str); 4] = [
     (1 << 20, "MiB"),
     (1 << 10, "KiB"),
 ];
+const SECOND_MS: u64 = 1000;
 const TIMES: [(u64, &str); 4] = [
     (86_400_000, "d"),
     (3_600_000, "h"),
     (60_000, "m"),
-    (1000, "s"),
+    (SECOND_MS, "s"),
 ];
 
 /// A number as it would be given: exact, in the largest unit that divides it.
@@ -26,7 +27,12 @@ pub(in crate::config) fn written(unit: Unit, number: u64) -> String {
         Unit::Count | Unit::Millis => number.to_string(),
         Unit::Bytes => in_units(number, &SIZES, "B"),
         Unit::Time if number == 0 => "0".to_owned(),
-        Unit::Time => in_units(number, &TIMES, "ms"),
+        Unit::Time if number < SECOND_MS => format!("{number}ms"),
+        // So many milliseconds alone may be too many to be read again.
+        Unit::Time => match number % SECOND_MS {
+            0 => in_units(number, &TIMES, "ms"),
+            millis => format!("{}s{millis}ms", number / SECOND_MS),
+        },
     }
 }
 
@@ -46,7 +52,7 @@ pub(in crate::config) fn accepted(unit: Unit, min: u64, max: u64) -> String {
     match unit {
         Unit::Count => format!("a whole number from {least} to {most}"),
         Unit::Millis => format!("whole milliseconds from {least} to {most}"),
-        Unit::Bytes => format!("a size from {least} to {most}, such as 64KiB or 1MiB"),
+        Unit::Bytes => format!("a size from {least} to {most}, in B, KiB, MiB or GiB"),
         Unit::Time => format!("a time from {least} to {most}, such as 90s or 1h30m"),
     }
 }
@@ -91,7 +97,8 @@ mod tests {
         assert_eq!(written(Unit::Bytes, 1 << 20), "1MiB");
         assert_eq!(written(Unit::Bytes, (1 << 20) + 1), "1048577B");
         assert_eq!(written(Unit::Time, 600_000), "10m");
-        assert_eq!(written(Unit::Time, 1500), "1500ms");
+        assert_eq!(written(Unit::Time, 15), "15ms");
+        assert_eq!(written(Unit::Time, 1015), "1s15ms");
         assert_eq!(written(Unit::Time, 36_500 * 86_400_000), "36500d");
     }
 

@@ -1,0 +1,172 @@
+//! What is chosen holds, wherever it was said; and is told.
+
+use std::{collections::BTreeMap, fs};
+
+use nanokv::proto::{DescribeRequest, Limits, SetRequest, Value, value::Kind};
+use tonic::Code;
+
+use crate::program::{Program, written};
+
+/// `nanokv config`: each setting with its value and its source.
+fn config(program: Program) -> BTreeMap<String, (String, String)> {
+    let output = program.output();
+    let (text, error) = written(&output);
+    assert_eq!(output.status.code(), Some(0), "{error}");
+    text.lines()
+        .map(|line| {
+            let (setting, source) = line.split_once("# ").unwrap();
+            let (name, value) = setting.split_once('=').unwrap();
+            let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
+            (name, (value, source.to_owned()))
+        })
+        .collect()
+}
+
+#[test]
+fn flags_win_over_variables_and_those_over_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("nanokv.toml");
+    let text = "workers = 1\nkey_bytes_max = \"100B\"\n\npage_entries_max = 7\n";
+    fs::write(&file, text).unwrap();
+    let path = file.to_str().unwrap();
+    let settings = config(
+        Program::new(&["config", "--workers", "3"])
+            .variable("NANOKV_CONFIG", path)
+            .variable("NANOKV_WORKERS", "2")
+            .variable("NANOKV_KEY_BYTES_MAX", "200"),
+    );
+    let setting = |name: &str| {
+        let (value, source) = &settings[name];
+        (value.as_str(), source.as_str())
+    };
+    assert_eq!(setting("workers"), ("3", "--workers"));
+    assert_eq!(
+        setting("key_bytes_max"),
+        ("\"200B\"", "NANOKV_KEY_BYTES_MAX")
+    );
+    assert_eq!(setting("page_entries_max"), ("7", &*format!("{path}:4")));
+    assert_eq!(setting("listen"), ("\"127.0.0.1:50051\"", "default"));
+}
+
+#[test]
+fn what_config_prints_is_a_file_of_the_same_settings() {
+    let arguments = [
+        "config",
+        "--workers",
+        "3",
+        "--default-ttl",
+        "1h30m",
+        "--log",
+        "pretty",
+        "--log-level",
+        "warn,nanokv=debug",
+        "--memory-max",
+        "1.5GiB",
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("nanokv.toml");
+    fs::write(&file, Program::new(&arguments).output().stdout).unwrap();
+    let values = |settings: BTreeMap<String, (String, String)>| -> Vec<_> {
+        settings
+            .into_iter()
+            .map(|(name, (value, _))| (name, value))
+            .collect()
+    };
+    let again = Program::new(&["config", "--config", file.to_str().unwrap()]);
+    assert_eq!(
+        values(config(again)),
+        values(config(Program::new(&arguments)))
+    );
+}
+
+#[test]
+fn the_docs_list_every_setting_as_it_is() {
+    let (reference, _) = written(&Program::new(&["config", "--reference"]).output());
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md");
+    assert!(
+        fs::read_to_string(docs).unwrap().ends_with(&reference),
+        "end docs/configuration.md with what `nanokv config --reference` prints:\n{reference}"
+    );
+}
+
+#[tokio::test]
+async fn every_limit_is_in_force_as_it_was_chosen() {
+    let chosen = Limits {
+        key_bytes_max: 5,
+        value_bytes_max: 1001,
+        message_bytes_max: 10_002,
+        reply_bytes_max: 20_003,
+        batch_operations_max: 4,
+        page_entries_max: 6,
+        memory_max: 100 << 20,
+        connections_max: 107,
+        health_connections_reserved: 8,
+        health_watches_max: 9,
+        streams_per_connection_max: 110,
+        calls_in_flight_max: 111,
+        bytes_in_flight_max: 30_012,
+        header_list_bytes_max: 8113,
+        handshake_ms_max: 1014,
+        request_read_ms_max: 1015,
+        drain_ms_max: 1016,
+        connection_age_ms_max: 1_000_017,
+        reset_streams_pending_max: 18,
+        ttl_max: Some("90s".parse().unwrap()),
+        default_ttl: Some("60s".parse().unwrap()),
+        ..Limits::default()
+    };
+    let server = [
+        ("KEY_BYTES_MAX", "5"),
+        ("VALUE_BYTES_MAX", "1001"),
+        ("MESSAGE_BYTES_MAX", "10002"),
+        ("REPLY_BYTES_MAX", "20003"),
+        ("BATCH_OPERATIONS_MAX", "4"),
+        ("PAGE_ENTRIES_MAX", "6"),
+        ("MEMORY_MAX", "100MiB"),
+        ("CONNECTIONS_MAX", "107"),
+        ("HEALTH_CONNECTIONS_RESERVED", "8"),
+        ("HEALTH_WATCHES_MAX", "9"),
+        ("STREAMS_PER_CONNECTION_MAX", "110"),
+        ("CALLS_IN_FLIGHT_MAX", "111"),
+        ("BYTES_IN_FLIGHT_MAX", "30012"),
+        ("HEADER_LIST_BYTES_MAX", "8113"),
+        ("HANDSHAKE_MS_MAX", "1014"),
+        ("REQUEST_READ_MS_MAX", "1015"),
+        ("DRAIN_MS_MAX", "1016"),
+        ("CONNECTION_AGE_MS_MAX", "1000017"),
+        ("RESET_STREAMS_PENDING_MAX", "18"),
+        ("TTL_MAX", "90s"),
+        ("DEFAULT_TTL", "1m"),
+    ]
+    .into_iter()
+    .fold(Program::new(&["serve"]), |program, (name, value)| {
+        program.variable(&format!("NANOKV_{name}"), value)
+    })
+    .serve();
+    server.logged("ready").await;
+
+    let mut admin = server.admin().await;
+    let described = admin.describe(DescribeRequest::default()).await.unwrap();
+    let limits = described.into_inner().limits.unwrap();
+    assert_eq!(limits, chosen);
+
+    let mut kv = server.kv().await;
+    let refused = kv.set(set("6bytes", "")).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    let refused = kv.set(set("5byte", &"v".repeat(1002))).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    let refused = kv.set(set("5byte", &"v".repeat(10_003))).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    let set = kv.set(set("5byte", "v")).await.unwrap().into_inner();
+    assert!(set.expire_time.is_some(), "default_ttl holds");
+}
+
+fn set(key: &str, text: &str) -> SetRequest {
+    SetRequest {
+        key: key.to_owned(),
+        value: Some(Value {
+            kind: Some(Kind::Text(text.to_owned())),
+        }),
+        ..SetRequest::default()
+    }
+}

@@ -1,0 +1,11 @@
+//! The built program, as whoever starts it sees it: its lines, its exit codes,
+//! its signals, and that it serves what it was told.
+
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod configured;
+mod drained;
+mod health;
+mod program;
+mod quiet;
+mod wrong;
