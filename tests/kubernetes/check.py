@@ -31,18 +31,19 @@ class Checks:
     """Says what is right and counts what is not."""
 
     def __init__(self) -> None:
+        self.passed = 0
         self.failed = 0
 
     def __call__(self, what: str, expected: object, actual: object) -> None:
         if expected == actual:
+            self.passed += 1
             print(f"ok      {what}")
         else:
             self.failed += 1
             print(f"FAILED  {what}: expected {expected}, got {actual}")
 
     def end(self) -> int:
-        if self.failed:
-            print(f"tests/kubernetes/validate: {self.failed} checks failed", file=sys.stderr)
+        print(f"\nkubernetes: {self.passed} passed, {self.failed} failed")
         return 1 if self.failed else 0
 
 

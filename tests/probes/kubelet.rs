@@ -22,7 +22,6 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    pub(crate) const SERVING: Self = Self::Is(ServingStatus::Serving);
     pub(crate) const NOT_SERVING: Self = Self::Is(ServingStatus::NotServing);
 }
 

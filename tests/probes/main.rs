@@ -1,5 +1,4 @@
 //! What the kubelet is told in every phase of a server's life.
-#![cfg(unix)]
 
 // `cfg(test)` says nothing new here, but tells clippy that all of it is test.
 
@@ -14,4 +13,6 @@ mod opening;
 #[cfg(test)]
 mod phases;
 #[cfg(test)]
-mod process;
+#[path = "../binary/program.rs"]
+#[expect(dead_code, reason = "the tests of the program use the rest")]
+mod program;

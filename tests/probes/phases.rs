@@ -1,18 +1,15 @@
 //! The phases, one after the other, and what is expected of each.
 
 use nanokv::proto::{GetRequest, kv_service_client::KvServiceClient};
-use tokio::time::timeout;
-use tonic::{
-    Code,
-    transport::{Channel, Endpoint},
-};
+use rustix::process::Signal;
+use tonic::{Code, transport::Channel};
 
 use crate::{
     held_call::HeldCall,
     kubelet::{Answer, check},
     matrix::Matrix,
     opening::Opening,
-    process::{CEILING, Process},
+    program::{Program, Server, eventually},
 };
 
 /// An hour: a phase that lasts until the test ends it.
@@ -44,29 +41,27 @@ async fn the_kubelet_is_told_the_truth_in_every_phase() {
 }
 
 async fn full_and_in_its_grace(matrix: &mut Matrix) {
-    let server = Process::start(&[
-        ("NANOKV_CONNECTIONS_MAX", "2"),
-        ("NANOKV_DRAIN_GRACE_MS", HELD_MS),
-    ])
-    .await;
+    let server = Program::new(&[])
+        .variable("NANOKV_CONNECTIONS_MAX", "2")
+        .variable("NANOKV_DRAIN_GRACE_MS", HELD_MS)
+        .serve();
     let address = server.address();
-    server.until(|| check(address, ""), Answer::SERVING).await;
+    server.logged("ready").await;
     matrix.ask("ready", address).await;
 
-    let taken = timeout(CEILING, take_connections(&server, 2))
-        .await
-        .unwrap();
-    assert_eq!(
-        get(&connect(&server).await).await,
-        Code::Unavailable,
-        "no ordinary connection is left"
-    );
+    let taken = [
+        ordinary_channel(&server).await,
+        ordinary_channel(&server).await,
+    ];
+    let refused = get(&server.channel().await).await;
+    assert_eq!(refused, Code::Unavailable, "no ordinary connection is left");
     matrix.ask("ready, at connections_max", address).await;
 
-    server.terminate();
-    server
-        .until(|| check(address, ""), Answer::NOT_SERVING)
-        .await;
+    server.signal(Signal::TERM);
+    eventually("the drain", async || {
+        check(address, "").await == Answer::NOT_SERVING
+    })
+    .await;
     matrix.ask("drain_grace, at connections_max", address).await;
     for channel in &taken {
         assert_eq!(get(channel).await, Code::Ok, "calls are still answered");
@@ -76,46 +71,41 @@ async fn full_and_in_its_grace(matrix: &mut Matrix) {
 }
 
 async fn draining_with_a_call_under_way(matrix: &mut Matrix) {
-    let mut server = Process::start(&[
-        ("NANOKV_DRAIN_GRACE_MS", "0"),
-        ("NANOKV_DRAIN_MS_MAX", HELD_MS),
-        ("NANOKV_REQUEST_READ_MS_MAX", HELD_MS),
-    ])
-    .await;
+    let mut server = Program::new(&[])
+        .variable("NANOKV_DRAIN_GRACE_MS", "0")
+        .variable("NANOKV_DRAIN_MS_MAX", HELD_MS)
+        .variable("NANOKV_REQUEST_READ_MS_MAX", HELD_MS)
+        .serve();
     let address = server.address();
-    server.until(|| check(address, ""), Answer::SERVING).await;
+    server.logged("ready").await;
     let call = HeldCall::begin(address).await;
 
-    server.terminate();
-    server
-        .until(
-            || async { get(&connect(&server).await).await == Code::Ok },
-            false,
-        )
-        .await;
+    server.signal(Signal::TERM);
+    eventually("an end of ordinary connections", async || {
+        get(&server.channel().await).await != Code::Ok
+    })
+    .await;
     matrix.ask("drain, with a call under way", address).await;
-    assert!(server.runs(), "it waits for the call");
+    assert!(!server.has_ended(), "it waits for the call");
 
     assert_eq!(call.finish().await, "0", "the call is answered");
-    assert_eq!(server.ended().await, Some(0));
+    let (status, _) = server.ended().await;
+    assert_eq!(status.code(), Some(0));
     matrix.ask("ended", address).await;
 }
 
-/// Takes so many ordinary connections. Those of the probes may not be gone yet.
-async fn take_connections(server: &Process, count: usize) -> Vec<Channel> {
-    let mut taken = Vec::new();
-    while taken.len() < count {
-        let channel = connect(server).await;
-        if get(&channel).await == Code::Ok {
-            taken.push(channel);
-        }
-    }
-    taken
-}
-
-async fn connect(server: &Process) -> Channel {
-    let endpoint = Endpoint::from_shared(format!("http://{}", server.address())).unwrap();
-    endpoint.connect().await.unwrap()
+/// A connection that takes one of `connections_max`. Those of probes may not be
+/// gone yet.
+async fn ordinary_channel(server: &Server) -> Channel {
+    let mut found = None;
+    eventually("an ordinary connection", async || {
+        let channel = server.channel().await;
+        let ordinary = get(&channel).await == Code::Ok;
+        found = ordinary.then_some(channel);
+        ordinary
+    })
+    .await;
+    found.unwrap()
 }
 
 async fn get(channel: &Channel) -> Code {
