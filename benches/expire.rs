@@ -23,7 +23,9 @@ use nanokv::{
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let entries: u64 = arguments.next().map_or(Ok(1_000_000), |text| text.parse())?;
+    let entries: u64 = arguments
+        .next()
+        .map_or(Ok(1_000_000), |text| text.parse())?;
     let ttl_ms: u64 = arguments.next().map_or(Ok(10_000), |text| text.parse())?;
 
     let clock = StoreClock::new(UnixMillis::default());
@@ -43,7 +45,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         };
         let key = Key::new(&key, 1024).map_err(|invalid| invalid.description)?;
         memory
-            .mutate(Mutation { key, change, condition: None })
+            .mutate(Mutation {
+                key,
+                change,
+                condition: None,
+            })
             .await
             .map_err(|error| format!("{error:?}"))?;
     }

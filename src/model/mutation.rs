@@ -240,3 +240,262 @@ impl TouchMode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis::new(1_700_000_000_000);
+    const LATER: Option<UnixMillis> = Some(NOW.plus(1000));
+
+    fn version(number: i64) -> Version {
+        Version::new(number).unwrap()
+    }
+
+    fn number(number: i64) -> Current {
+        Current {
+            version: version(7),
+            deadline: LATER,
+            kind: Kind::Number,
+            number: Some(number),
+        }
+    }
+
+    fn text() -> Current {
+        Current {
+            kind: Kind::Text,
+            number: None,
+            ..number(0)
+        }
+    }
+
+    fn decide(
+        change: Change<'static>,
+        condition: Option<Condition>,
+        current: Option<Current>,
+    ) -> Result<Effect<'static>, Error> {
+        let key = Key::new("k", 8).unwrap();
+        let mutation = Mutation {
+            key,
+            change,
+            condition,
+        };
+        mutation.decide(current.as_ref(), NOW, ExpiryRules::default())
+    }
+
+    const fn set(expiry: Expiry) -> Change<'static> {
+        Change::Set {
+            value: ValueRef::Text("v"),
+            expiry,
+            return_previous: false,
+        }
+    }
+
+    const DELETE: Change<'static> = Change::Delete {
+        return_previous: true,
+    };
+
+    const ADD: Increment = Increment {
+        delta: 1,
+        initial: 0,
+        min: i64::MIN,
+        max: i64::MAX,
+        expiry: Expiry::Never,
+    };
+
+    const fn touch(expiry: Expiry, mode: TouchMode) -> Change<'static> {
+        Change::Touch {
+            expiry,
+            mode,
+            omit_value: false,
+        }
+    }
+
+    fn changes() -> [Change<'static>; 4] {
+        let mode = TouchMode::Any;
+        [
+            set(Expiry::Never),
+            DELETE,
+            Change::Increment(ADD),
+            touch(Expiry::Never, mode),
+        ]
+    }
+
+    #[test]
+    fn a_condition_that_does_not_hold_refuses_every_change_by_name() {
+        for change in changes() {
+            let refused =
+                |condition, current| decide(change, Some(condition), current).unwrap_err();
+            let (there, current) = (Some(number(1)), version(7));
+            assert_eq!(
+                refused(Condition::Absent, there),
+                Error::KeyPresent { current }
+            );
+            assert_eq!(refused(Condition::Present, None), Error::KeyAbsent);
+            let other = Condition::Version(version(8));
+            assert_eq!(
+                refused(other, there),
+                Error::VersionMismatch {
+                    current: Some(current)
+                }
+            );
+            assert_eq!(
+                refused(other, None),
+                Error::VersionMismatch { current: None }
+            );
+        }
+    }
+
+    #[test]
+    fn a_condition_that_holds_changes_nothing_about_the_change() {
+        for change in changes() {
+            let plain = |current| decide(change, None, current);
+            for condition in [Condition::Present, Condition::Version(version(7))] {
+                assert_eq!(
+                    decide(change, Some(condition), Some(number(1))),
+                    plain(Some(number(1)))
+                );
+            }
+            assert_eq!(decide(change, Some(Condition::Absent), None), plain(None));
+        }
+    }
+
+    #[test]
+    fn what_can_never_be_right_is_refused_before_the_condition_is_looked_at() {
+        let bounds = Change::Increment(Increment {
+            min: 1,
+            max: 0,
+            ..ADD
+        });
+        let ttl = Change::Increment(Increment {
+            expiry: Expiry::After(0),
+            ..ADD
+        });
+        for change in [
+            set(Expiry::After(0)),
+            touch(Expiry::At(NOW), TouchMode::Any),
+            bounds,
+            ttl,
+        ] {
+            let refused = decide(change, Some(Condition::Absent), Some(number(1)));
+            assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn a_set_keeps_a_deadline_only_when_asked_to() {
+        let deadline = |expiry, current| match decide(set(expiry), None, current) {
+            Ok(Effect::Put { deadline, .. }) => deadline,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(deadline(Expiry::Default, Some(text())), None);
+        assert_eq!(deadline(Expiry::Keep, Some(text())), LATER);
+        assert_eq!(deadline(Expiry::Keep, None), None);
+        assert_eq!(deadline(Expiry::After(5), Some(text())), Some(NOW.plus(5)));
+    }
+
+    #[test]
+    fn a_delete_of_nothing_does_nothing() {
+        assert_eq!(decide(DELETE, None, None), Ok(Effect::Nothing));
+        assert_eq!(decide(DELETE, None, Some(text())), Ok(Effect::Remove));
+    }
+
+    #[test]
+    fn a_counter_starts_at_initial_and_delta_then_applies() {
+        let change = Change::Increment(Increment {
+            initial: 40,
+            delta: 2,
+            expiry: Expiry::After(9),
+            ..ADD
+        });
+        let value = ValueRef::Number(42);
+        let deadline = Some(NOW.plus(9));
+        assert_eq!(
+            decide(change, None, None),
+            Ok(Effect::Put { value, deadline })
+        );
+    }
+
+    #[test]
+    fn a_counter_that_is_there_keeps_its_deadline() {
+        let change = Change::Increment(Increment {
+            expiry: Expiry::After(9),
+            ..ADD
+        });
+        let (value, deadline) = (ValueRef::Number(6), LATER);
+        assert_eq!(
+            decide(change, None, Some(number(5))),
+            Ok(Effect::Put { value, deadline })
+        );
+        let forever = Current {
+            deadline: None,
+            ..number(5)
+        };
+        let deadline = None;
+        assert_eq!(
+            decide(change, None, Some(forever)),
+            Ok(Effect::Put { value, deadline })
+        );
+    }
+
+    #[test]
+    fn only_a_number_can_be_added_to() {
+        for kind in [Kind::Text, Kind::Data] {
+            let current = Current { kind, ..text() };
+            let refused = decide(Change::Increment(ADD), None, Some(current));
+            assert_eq!(refused, Err(Error::WrongKind { kind }));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_sum_is_exact_within_its_bounds_or_refused(
+            there in prop::option::of(any::<i64>()),
+            delta in any::<i64>(),
+            initial in any::<i64>(),
+            bounds in any::<[i64; 2]>(),
+            narrow in any::<bool>(),
+        ) {
+            let (low, high) = (bounds[0].min(bounds[1]), bounds[0].max(bounds[1]));
+            let (min, max) = if narrow { (low, high) } else { (i64::MIN, i64::MAX) };
+            let change = Change::Increment(Increment { delta, initial, min, max, ..ADD });
+            let before = there.unwrap_or(initial);
+            let sum = i128::from(before) + i128::from(delta);
+            let expected = match i64::try_from(sum) {
+                Err(_) => Err(Error::CounterOverflow { number: before }),
+                Ok(sum) if sum < min || sum > max => {
+                    Err(Error::CounterOutOfBounds { number: before, min, max })
+                }
+                Ok(sum) => Ok(Effect::Put {
+                    value: ValueRef::Number(sum),
+                    deadline: there.and(LATER),
+                }),
+            };
+            prop_assert_eq!(decide(change, None, there.map(number)), expected);
+        }
+
+        #[test]
+        fn a_touch_moves_only_where_its_mode_allows_and_never_is_infinity(
+            there in prop::option::of(1..10_u64),
+            new in prop::option::of(1..10_u64),
+        ) {
+            let time = |ahead: Option<u64>| ahead.map(|ahead| NOW.plus(ahead));
+            let current = Current { deadline: time(there), ..text() };
+            let expiry = new.map_or(Expiry::Never, Expiry::After);
+            let (old, far) = (there.unwrap_or(u64::MAX), new.unwrap_or(u64::MAX));
+            for (mode, moves) in [
+                (TouchMode::Any, true),
+                (TouchMode::OnlyExtend, far > old),
+                (TouchMode::OnlyShorten, far < old),
+            ] {
+                let effect = decide(touch(expiry, mode), None, Some(current));
+                let retime = Effect::Retime { deadline: time(new) };
+                prop_assert_eq!(effect, Ok(if moves { retime } else { Effect::Nothing }));
+            }
+            let absent = decide(touch(expiry, TouchMode::Any), None, None);
+            prop_assert_eq!(absent, Ok(Effect::Nothing));
+        }
+    }
+}

@@ -92,3 +92,90 @@ impl Range {
         self.start.as_bytes().max(self.prefix.as_bytes())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn range(prefix: &str, start: &str, end: &str) -> Result<Range, Invalid> {
+        Range::new(prefix.into(), start.into(), end.into(), 4)
+    }
+
+    #[test]
+    fn prefix_and_start_and_end_must_all_match() {
+        let range = range("ab", "ab2", "ab5").unwrap();
+        for (key, is_in) in [
+            ("ab2", true),
+            ("ab4z", true),
+            ("ab5", false),
+            ("ab1", false),
+            ("ab", false),
+            ("b", false),
+        ] {
+            assert_eq!(range.contains(key.as_bytes()), is_in, "{key}");
+        }
+    }
+
+    #[test]
+    fn empty_means_unbounded() {
+        assert!(range("", "", "").unwrap().is_all());
+        assert!(range("", "", "").unwrap().contains("\u{10ffff}".as_bytes()));
+        assert!(range("", "b", "").unwrap().contains(b"c"));
+        assert!(range("", "", "b").unwrap().contains(b"a"));
+        for part in [range("a", "", ""), range("", "a", ""), range("", "", "a")] {
+            assert!(!part.unwrap().is_all());
+        }
+    }
+
+    #[test]
+    fn start_comes_before_end() {
+        for (start, end) in [("b", "b"), ("c", "b"), ("b", "a\0")] {
+            let invalid = range("", start, end).unwrap_err();
+            assert_eq!((&*invalid.field, invalid.rule), ("start", Rule::Conflict));
+        }
+        assert!(range("", "b", "b\0").is_ok());
+    }
+
+    #[test]
+    fn each_part_has_its_limit() {
+        assert!(
+            range("abcd", "abcde", "abcdf").is_ok(),
+            "a bound may have one more"
+        );
+        for (field, range) in [
+            ("prefix", range("abcde", "", "")),
+            ("start", range("", "abcdef", "")),
+            ("end", range("", "", "abcdef")),
+        ] {
+            let invalid = range.unwrap_err();
+            assert_eq!((&*invalid.field, invalid.rule), (field, Rule::TooLarge));
+            assert_eq!(invalid.limit, Some(("key_bytes_max", 4)));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn keys_of_a_range_stand_together_from_its_first_on(
+            mut keys in prop::collection::btree_set("[a-c]{1,4}", 1..60),
+            prefix in "[a-c]{0,2}",
+            mut bounds in prop::array::uniform2("[a-c]{0,3}"),
+        ) {
+            bounds.sort();
+            let [start, end] = bounds;
+            let end = if start == end { String::new() } else { end };
+            let range = range(&prefix, &start, &end).unwrap();
+            let seen: Vec<_> = keys
+                .iter()
+                .filter(|key| key.as_bytes() >= range.first())
+                .take_while(|key| range.contains(key.as_bytes()))
+                .cloned()
+                .collect();
+            keys.retain(|key| {
+                key.starts_with(&prefix) && *key >= start && (end.is_empty() || *key < end)
+            });
+            prop_assert_eq!(seen, keys.into_iter().collect::<Vec<_>>());
+        }
+    }
+}

@@ -18,6 +18,7 @@ contract![
     end_is_exclusive,
     prefix_start_and_end_hold_together,
     a_range_that_nothing_is_in_lists_nothing,
+    every_range_of_many_keys_is_what_a_filter_leaves,
     start_comes_before_end,
     a_bound_need_not_be_a_key,
     a_bound_has_a_limit,
@@ -92,6 +93,37 @@ async fn a_range_that_nothing_is_in_lists_nothing(server: Server) {
     assert_eq!(kv.list().prefix("a").start("b").keys().await, [""; 0]);
     assert_eq!(kv.list().prefix("b").end("a").keys().await, [""; 0]);
     assert_eq!(kv.list().start("d").keys().await, [""; 0]);
+}
+
+async fn every_range_of_many_keys_is_what_a_filter_leaves(server: Server) {
+    let kv = server.start().await;
+    // Enough for several in each part of a store that is split.
+    let every: Vec<String> = ["a", "b", "c"]
+        .iter()
+        .flat_map(|letter| (0..300).map(move |number| format!("{letter}{number:03}")))
+        .collect();
+    let mut batch = kv.batch();
+    for key in &every {
+        batch = batch.then(kv.set(key, "1"));
+    }
+    batch.await;
+    for prefix in ["", "a", "b", "b15", "d"] {
+        for start in ["", "a", "b150", "b1505"] {
+            for end in ["", "b15", "c", "c299"] {
+                let listed = kv.list().prefix(prefix).start(start).end(end);
+                let left = every.iter().filter(|key| {
+                    key.starts_with(prefix)
+                        && key.as_str() >= start
+                        && (end.is_empty() || key.as_str() < end)
+                });
+                let left: Vec<&String> = left.collect();
+                if end.is_empty() || start < end {
+                    let listed = listed.omit_value().keys().await;
+                    assert_eq!(listed.iter().collect::<Vec<_>>(), left);
+                }
+            }
+        }
+    }
 }
 
 async fn start_comes_before_end(server: Server) {

@@ -2,6 +2,8 @@
 //! clock that is held. Written once, run on every engine; and on engines
 //! broken on purpose, to show that it would notice.
 
+// `cfg(test)` says nothing new here, but tells clippy that all of it is test.
+
 #[cfg(test)]
 #[macro_use]
 mod suite;

@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use nanokv::{
-    engine::Engine,
+    engine::{
+        Engine,
+        memory::{self, Memory},
+    },
     gate::{self, call::Gate, opening::Opening, state::State},
     grpc,
     model::{clock::held::HeldClock, expiry::ExpiryRules, limits::Limits},
@@ -88,11 +91,18 @@ impl Server {
     /// Starts it, with a clock that stands still, and connects to it.
     pub(crate) async fn start(self) -> Kv {
         let clock = HeldClock::at(START);
+        let (expiry, memory_max) = (self.rules, self.memory_max);
         let running = match self.engine {
-            EngineChoice::Memory => todo!(),
+            EngineChoice::Memory => {
+                let config = memory::Config {
+                    memory_max,
+                    expiry,
+                    shards: 64,
+                };
+                self.run(Memory::open(config, clock.clone()))
+            }
             EngineChoice::Plain(fault) => {
-                let (rules, memory_max) = (self.rules, self.memory_max);
-                let engine = PlainEngine::new(clock.clone(), rules, memory_max, fault);
+                let engine = PlainEngine::new(clock.clone(), expiry, memory_max, fault);
                 self.run(engine)
             }
         };
@@ -120,7 +130,8 @@ impl Server {
         };
         let context = Context {
             config: serve::config::Config {
-                workers: 1,
+                // So that callers at once truly are at once.
+                workers: 2,
                 ..serve::config::Config::default()
             },
             routes: grpc::routes(opening.clone(), state.clone(), config),

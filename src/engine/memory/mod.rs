@@ -81,13 +81,17 @@ impl<C: Clock> Memory<C> {
     pub fn open(config: Config, clock: C) -> Self {
         let shards = config.shards.clamp(1, SHARDS_MAX).next_power_of_two();
         let (now, hasher) = (clock.now(), RandomState::default());
+        let account = Account::new(config.memory_max);
+        let shard = |_| {
+            let mut shard = Shard::new(now, hasher.clone());
+            shard.settle(&account);
+            Mutex::new(shard)
+        };
         Self {
-            shards: (0..shards)
-                .map(|_| Mutex::new(Shard::new(now, hasher.clone())))
-                .collect(),
+            shards: (0..shards).map(shard).collect(),
             hasher,
             versions: Versions::starting(now),
-            account: Account::new(config.memory_max),
+            account,
             rules: config.expiry,
             clock,
             store_id: Uuid::new_v4().to_string(),

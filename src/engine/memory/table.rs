@@ -200,9 +200,11 @@ impl Table {
         }
         let before = left.handles.allocation_size() + right.handles.allocation_size();
         let both: Vec<_> = left.handles.iter().chain(&right.handles).copied().collect();
-        let (Some(kept), Some(gone)) = (self.number(hash), self.number(other)) else {
+        let (Some(one), Some(two)) = (self.number(hash), self.number(other)) else {
             return;
         };
+        // The lower one, so that the last one that is left is the first.
+        let (kept, gone) = (one.min(two), one.max(two));
         let merged = Segment {
             handles: collect(&both, hash_of),
             depth: shift,
@@ -307,7 +309,7 @@ fn collect(handles: &[Handle], hash_of: &impl Fn(Handle) -> u64) -> HashTable<Ha
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, hash::BuildHasher};
+    use std::{collections::BTreeSet, hash::BuildHasher};
 
     use foldhash::quality::FixedState;
     use proptest::prelude::*;
@@ -332,13 +334,13 @@ mod tests {
         fn it_finds_what_a_map_finds(
             rounds in prop::collection::vec((any::<bool>(), 0_usize..6000, 1_usize..3000), 1..8),
         ) {
-            let (handles, mut table, mut model) = (handles(9000), Table::new(), BTreeMap::new());
+            let (handles, mut table, mut model) = (handles(9000), Table::new(), BTreeSet::new());
             for (adds, from, count) in rounds {
                 for handle in handles.iter().copied().skip(from).take(count) {
-                    let is_there = model.contains_key(&handle);
+                    let is_there = model.contains(&handle);
                     if adds && !is_there {
                         table.insert(hash(handle), handle, hash);
-                        model.insert(handle, ());
+                        model.insert(handle);
                     } else if !adds && is_there {
                         table.remove(hash(handle), handle, hash);
                         model.remove(&handle);
@@ -346,13 +348,13 @@ mod tests {
                 }
                 let mut all = table.check(hash);
                 all.sort_unstable();
-                prop_assert_eq!(all, model.keys().copied().collect::<Vec<_>>());
+                prop_assert_eq!(all, model.iter().copied().collect::<Vec<_>>());
                 for handle in &handles {
                     let found = table.find(hash(*handle), |there| there == *handle);
-                    prop_assert_eq!(found.is_some(), model.contains_key(handle));
+                    prop_assert_eq!(found.is_some(), model.contains(handle));
                 }
             }
-            for handle in model.into_keys() {
+            for handle in model {
                 table.remove(hash(handle), handle, hash);
             }
             table.check(hash);

@@ -335,10 +335,17 @@ impl Wheel {
             let tick = self.tick(registration);
             let number = self.place(tick);
             let generation = self.bucket(number).is_some_and(|bucket| bucket.generation);
+            // What is due to be drained stands where it was put before the turn.
+            let pending = (0..self.due_levels).any(|level| {
+                let digit = (self.now >> (level * LEVEL_BITS)) & 0xff;
+                let digit = usize::try_from(digit).unwrap();
+                let number = usize::try_from(level).unwrap() * LEVEL_BUCKETS + digit;
+                places.contains(&(number, handle))
+            });
             let stands = places.contains(&(number, handle))
                 && (registration & GENERATION != 0) == generation;
             assert!(
-                stands || self.draining.contains(&handle),
+                stands || pending || self.draining.contains(&handle),
                 "registered, but not there"
             );
             if let Some(record) = record::read(slab.slot(handle))

@@ -8,9 +8,10 @@ use crate::{
             Context, Room, Shard,
             change::{Change, Put, is_large},
         },
-        slab::Handle,
+        slab::{Handle, Slab},
     },
     model::{
+        entry::Entry,
         error::Error,
         mutation::{self, Current, Effect, Mutation},
         operation::Applied,
@@ -97,8 +98,7 @@ impl Shard {
                 }
                 Ok(Applied {
                     retimed: true,
-                    // The same size, with the deadline that it has now.
-                    entry: self.answer(&mutation, found, room)?,
+                    entry: before.map(|entry| with_deadline(entry, deadline)),
                     ..Applied::default()
                 })
             }
@@ -126,7 +126,7 @@ impl Shard {
         mutation: &Mutation<'_>,
         found: Found,
         room: Room,
-    ) -> Result<Option<crate::model::entry::Entry>, Error> {
+    ) -> Result<Option<Entry>, Error> {
         let omit_value = match mutation.change {
             mutation::Change::Set {
                 return_previous: true,
@@ -226,15 +226,21 @@ impl Shard {
             let growth = slab_bytes.saturating_add(taken).saturating_sub(freed);
             context.account.admits(growth)
         };
-        let fits = bytes <= slot_bytes;
-        // A slot that is little larger is kept: a move touches each index.
-        if fits && slot_bytes - bytes <= (slot_bytes / 8).max(8) {
-            return if admits(0) { Ok(true) } else { Err(full()) };
-        }
-        match self.slab.growth(bytes) {
-            Some(growth) if admits(growth) => Ok(false),
-            _ if fits && matches!(found, Found::Present(_)) && admits(0) => Ok(true),
-            _ => Err(full()),
+        match found {
+            // What expires leaves a slot of this size.
+            Found::Expired(_) if Slab::slot_bytes(bytes) == slot_bytes && admits(0) => Ok(false),
+            // A slot that is little larger is kept: a move touches each index.
+            Found::Present(_) if fits_well(bytes, slot_bytes) && admits(0) => Ok(true),
+            Found::Absent | Found::Expired(_) | Found::Present(_) => {
+                match self.slab.growth(bytes) {
+                    Some(growth) if admits(growth) => Ok(false),
+                    // Smaller than what is there: it need not move.
+                    _ if matches!(found, Found::Present(_)) && bytes <= slot_bytes && admits(0) => {
+                        Ok(true)
+                    }
+                    _ => Err(full()),
+                }
+            }
         }
     }
 
@@ -255,6 +261,19 @@ impl Shard {
             self.wheel.register(handle, deadline, &mut self.slab);
         }
     }
+}
+
+/// Whether a slot is large enough, and not much too large.
+fn fits_well(bytes: usize, slot_bytes: usize) -> bool {
+    slot_bytes
+        .checked_sub(bytes)
+        .is_some_and(|left| left <= (slot_bytes / 8).max(8))
+}
+
+fn with_deadline(entry: Entry, deadline: Option<UnixMillis>) -> Entry {
+    let version = entry.version();
+    let (key, value) = entry.into_parts();
+    Entry::new(key, value, version, deadline)
 }
 
 fn current(record: &Record<'_>) -> Current {

@@ -1,0 +1,141 @@
+//! `nanokv health`: asks a server how it is, for the health check of a
+//! container.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+use tokio::{runtime, time::timeout};
+use tonic::{Code, transport::Endpoint};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+
+use crate::{commands::failure::Failure, config::load::load};
+
+const ADDRESS: &str = "address";
+const SERVICE: &str = "service";
+const TIMEOUT: &str = "timeout-ms";
+
+/// What can be typed after `nanokv health`.
+#[must_use]
+pub fn command() -> Command {
+    Command::new("health")
+        .about("Asks a server how it is: exit code 0 when it is SERVING, 1 otherwise")
+        .arg(
+            Arg::new(ADDRESS)
+                .long(ADDRESS)
+                .value_name("ADDRESS")
+                .value_parser(value_parser!(SocketAddr))
+                .help(
+                    "The server; 0.0.0.0 and [::] mean this machine [listen of the environment \
+                     and the file]",
+                ),
+        )
+        .arg(
+            Arg::new(SERVICE)
+                .long(SERVICE)
+                .value_name("NAME")
+                .default_value("")
+                .hide_default_value(true)
+                .help("nanokv.v1.KvService, liveness, or another name [the whole server]"),
+        )
+        .arg(
+            Arg::new(TIMEOUT)
+                .long(TIMEOUT)
+                .value_name("MS")
+                .value_parser(value_parser!(u64).range(1..))
+                .default_value("1000")
+                .help("Milliseconds that it may take to answer"),
+        )
+}
+
+/// Asks, and says what is wrong.
+///
+/// # Errors
+/// Any answer but SERVING, in time.
+pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
+    let listen = match typed.get_one::<SocketAddr>(ADDRESS) {
+        Some(address) => *address,
+        // Exit code 2 has no meaning for the health check of a container.
+        None => {
+            load(Vec::new())
+                .map_err(Failure::failed)?
+                .config
+                .serve
+                .listen
+        }
+    };
+    let address = reachable(listen);
+    let service = typed.get_one(SERVICE).cloned().unwrap_or_default();
+    let patience = Duration::from_millis(typed.get_one(TIMEOUT).copied().unwrap_or(1000));
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::failed)?;
+    let answer = runtime.block_on(timeout(patience, ask(address, service)));
+    match answer {
+        Ok(Ok(ServingStatus::Serving)) => Ok(()),
+        Ok(Ok(status)) => Err(format!("is {}", status.as_str_name())),
+        Ok(Err(reason)) => Err(reason),
+        Err(_) => Err(format!("did not answer within {} ms", patience.as_millis())),
+    }
+    .map_err(|reason| Failure::failed(format!("{address} {reason}")))
+}
+
+/// Where a server that listens on `listen` is reached from this machine.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+async fn ask(address: SocketAddr, service: String) -> Result<ServingStatus, String> {
+    let channel = Endpoint::from_shared(format!("http://{address}"))
+        .map_err(|error| error.to_string())?
+        .connect()
+        .await
+        .map_err(|error| format!("cannot be reached: {}", innermost(&error)))?;
+    let name = service.clone();
+    let answer = HealthClient::new(channel)
+        .check(HealthCheckRequest { service })
+        .await
+        .map_err(|status| match status.code() {
+            Code::NotFound => format!("knows no service {name:?}"),
+            code => format!("answered {code:?}: {}", status.message()),
+        })?;
+    Ok(answer.into_inner().status())
+}
+
+/// The first cause, which is what the system said.
+fn innermost(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => innermost(source),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_listens_everywhere_is_reached_over_loopback() {
+        for (listen, reached) in [
+            ("0.0.0.0:1", "127.0.0.1:1"),
+            ("[::]:2", "[::1]:2"),
+            ("10.0.0.7:3", "10.0.0.7:3"),
+        ] {
+            assert_eq!(
+                reachable(listen.parse().unwrap()),
+                reached.parse().unwrap(),
+                "{listen}"
+            );
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What settings must be so that they go together.
+
+use crate::{
+    config::{fault::Fault, load::Loaded, registry::named},
+    grpc::wire::page_token,
+    model::entry::reply_bytes,
+};
+
+/// Bytes of a Set beside its key and its value: tags, lengths, an expiry, a
+/// condition.
+const SET_BYTES_BESIDE: usize = 128;
+
+/// Everything that does not go together.
+#[must_use]
+pub fn together(loaded: &Loaded) -> Vec<Fault> {
+    let config = &loaded.config;
+    let limits = config.grpc.limits;
+    let message_bytes = SET_BYTES_BESIDE + limits.key_bytes_max + limits.value_bytes_max;
+    // Of a List, whose one entry has a token beside it.
+    let reply_bytes = reply_bytes(limits.key_bytes_max, limits.value_bytes_max)
+        + page_token::bytes_max(limits.key_bytes_max);
+    // A call is let in before its bytes are known: the largest must fit alone.
+    let call_bytes = limits.message_bytes_max.max(limits.reply_bytes_max);
+    let expiry = config.grpc.expiry;
+    [
+        (limits.message_bytes_max < message_bytes).then(|| {
+            let right = format!(
+                "must be at least {message_bytes}, to hold a Set of key_bytes_max and value_bytes_max"
+            );
+            fault(loaded, "message_bytes_max", right)
+        }),
+        (limits.reply_bytes_max < reply_bytes).then(|| {
+            let right = format!(
+                "must be at least {reply_bytes}, to hold an entry of key_bytes_max and value_bytes_max"
+            );
+            fault(loaded, "reply_bytes_max", right)
+        }),
+        (config.gate.bytes_in_flight_max < call_bytes).then(|| {
+            let right = format!(
+                "must be at least {call_bytes}, the larger of message_bytes_max and reply_bytes_max"
+            );
+            fault(loaded, "bytes_in_flight_max", right)
+        }),
+        (expiry.default_ttl_ms > expiry.ttl_ms_max)
+            .then(|| fault(loaded, "default_ttl", "must be at most ttl_max".to_owned())),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn fault(loaded: &Loaded, name: &'static str, right: String) -> Fault {
+    let given = named(name).map_or_else(String::new, |setting| setting.read(&loaded.config));
+    Fault::Together {
+        name,
+        given,
+        source: loaded.source(name),
+        right,
+    }
+}

@@ -1,0 +1,251 @@
+//! Everything that can be chosen: the one list that flags, variables, files,
+//! `nanokv config` and the docs come from.
+
+use crate::{
+    config::setting::{Group, Kind, NumberPlace, Place, Setting, Unit},
+    model::key::Key,
+};
+
+/// [`Key::BYTES_LIMIT`] as a number of this list.
+const KEY_BYTES_LIMIT: u64 = 2047;
+const _: () = assert!(Key::BYTES_LIMIT == 2047, "the two say the same");
+
+/// Bytes of the largest value that an engine can store.
+const VALUE_BYTES_LIMIT: u64 = (1 << 24) - 1;
+
+/// What no size in bytes passes, so that sums of some never overflow.
+const BYTES_LIMIT: u64 = 1 << 50;
+
+/// A day, and 1000 years as times are read, of 365.25 days.
+const DAY_MS: u64 = 86_400_000;
+const YEARS_1000_MS: u64 = 365_250 * DAY_MS;
+
+macro_rules! place {
+    ($($field:ident).+) => {
+        Place {
+            of: |config| &config.$($field).+,
+            of_mut: |config| &mut config.$($field).+,
+        }
+    };
+}
+
+macro_rules! number {
+    ($unit:ident, $min:expr, $max:expr, $($field:ident).+) => {
+        Kind::Number {
+            unit: Unit::$unit,
+            min: $min,
+            max: $max,
+            place: NumberPlace {
+                get: |config| wide(config.$($field).+),
+                set: |config, number| narrow(number, &mut config.$($field).+),
+            },
+        }
+    };
+}
+
+/// All settings, in the order in which they are told.
+pub static SETTINGS: &[Setting] = &[
+    general(
+        "listen",
+        Kind::Address(place!(serve.listen)),
+        "The address to listen on; port 0 picks a free one",
+    ),
+    general(
+        "config",
+        Kind::File,
+        "A file of settings, in TOML: names as in `nanokv config`",
+    )
+    .or("none"),
+    general(
+        "log",
+        Kind::Format(place!(telemetry.format)),
+        "How events are written to stderr: pretty or json",
+    )
+    .or("pretty on a terminal, json otherwise"),
+    general(
+        "log_level",
+        Kind::Levels(place!(telemetry.levels)),
+        "Which events: a level, or a list such as warn,nanokv=debug",
+    ),
+    general(
+        "default_ttl",
+        number!(Time, 0, YEARS_1000_MS, grpc.expiry.default_ttl_ms),
+        "When an entry expires that is stored without an expiry; 0: never",
+    ),
+    general(
+        "memory_max",
+        number!(Bytes, 1 << 20, BYTES_LIMIT, memory.memory_max),
+        "Bytes that the store may take up in memory",
+    )
+    .or("60 % of the memory of the container or machine"),
+    general(
+        "workers",
+        number!(Count, 1, 1024, serve.workers),
+        "Threads that serve connections",
+    )
+    .or("one a core"),
+    call(
+        "key_bytes_max",
+        number!(Bytes, 1, KEY_BYTES_LIMIT, grpc.limits.key_bytes_max),
+        "Bytes of a key",
+    ),
+    call(
+        "value_bytes_max",
+        number!(Bytes, 1, VALUE_BYTES_LIMIT, grpc.limits.value_bytes_max),
+        "Bytes of a value",
+    ),
+    call(
+        "message_bytes_max",
+        number!(Bytes, 1 << 10, 1 << 30, grpc.limits.message_bytes_max),
+        "Bytes of a request message",
+    ),
+    call(
+        "reply_bytes_max",
+        number!(Bytes, 1 << 10, 1 << 30, grpc.limits.reply_bytes_max),
+        "Bytes of the entries in one reply",
+    ),
+    call(
+        "batch_operations_max",
+        number!(Count, 1, 1 << 20, grpc.limits.batch_operations_max),
+        "Operations in one list",
+    ),
+    call(
+        "page_entries_max",
+        number!(Count, 1, 1 << 20, grpc.limits.page_entries_max),
+        "Entries in one page",
+    ),
+    call(
+        "ttl_max",
+        number!(Time, 1, YEARS_1000_MS, grpc.expiry.ttl_ms_max),
+        "How far ahead a deadline may lie",
+    ),
+    call(
+        "request_read_ms_max",
+        number!(Millis, 1, DAY_MS, gate.request_read_ms_max),
+        "Milliseconds that a request may take to arrive",
+    ),
+    server(
+        "connections_max",
+        number!(Count, 1, 1 << 20, serve.connections_max),
+        "Connections at once",
+    ),
+    server(
+        "health_connections_reserved",
+        number!(Count, 0, 1 << 16, serve.health_connections_reserved),
+        "Connections above connections_max, answered for health alone",
+    ),
+    server(
+        "health_watches_max",
+        number!(Count, 0, 1 << 20, grpc.health_watches_max),
+        "Health watches at once",
+    ),
+    server(
+        "calls_in_flight_max",
+        number!(Count, 1, 1 << 24, gate.calls_in_flight_max),
+        "Calls at once",
+    ),
+    server(
+        "bytes_in_flight_max",
+        number!(Bytes, 1 << 10, BYTES_LIMIT, gate.bytes_in_flight_max),
+        "Bytes of requests and replies at once",
+    ),
+    connection(
+        "streams_per_connection_max",
+        number!(Count, 1, 1 << 20, serve.streams_per_connection_max),
+        "Calls at once",
+    ),
+    connection(
+        "header_list_bytes_max",
+        number!(Bytes, 1 << 10, 1 << 20, serve.header_list_bytes_max),
+        "Bytes of the headers of a call",
+    ),
+    connection(
+        "reset_streams_pending_max",
+        number!(Count, 1, 1 << 16, serve.reset_streams_pending_max),
+        "Streams that the client has reset and the server has not looked at",
+    ),
+    connection(
+        "handshake_ms_max",
+        number!(Millis, 1, DAY_MS, serve.handshake_ms_max),
+        "Milliseconds until it has said that it speaks HTTP/2",
+    ),
+    connection(
+        "connection_age_ms_max",
+        number!(Millis, 0, 365 * DAY_MS, serve.connection_age_ms_max),
+        "Milliseconds after which it is asked to go, a tenth more or less; 0: never",
+    ),
+    connection(
+        "keepalive_interval_ms",
+        number!(Millis, 0, DAY_MS, serve.keepalive_interval_ms),
+        "Milliseconds between pings; 0: none are sent",
+    ),
+    connection(
+        "keepalive_timeout_ms",
+        number!(Millis, 1, DAY_MS, serve.keepalive_timeout_ms),
+        "Milliseconds that a ping may stay unanswered",
+    ),
+    drain(
+        "drain_grace_ms",
+        number!(Millis, 0, DAY_MS, serve.drain_grace_ms),
+        "Milliseconds between saying that the server will stop and asking connections to go",
+    ),
+    drain(
+        "drain_ms_max",
+        number!(Millis, 0, DAY_MS, serve.drain_ms_max),
+        "Milliseconds that calls under way are given after that",
+    ),
+];
+
+/// The setting of this name.
+#[must_use]
+pub fn named(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.name == name)
+}
+
+const fn general(name: &'static str, kind: Kind, help: &'static str) -> Setting {
+    setting(Group::General, name, kind, help)
+}
+
+const fn call(name: &'static str, kind: Kind, help: &'static str) -> Setting {
+    setting(Group::Call, name, kind, help)
+}
+
+const fn server(name: &'static str, kind: Kind, help: &'static str) -> Setting {
+    setting(Group::Server, name, kind, help)
+}
+
+const fn connection(name: &'static str, kind: Kind, help: &'static str) -> Setting {
+    setting(Group::Connection, name, kind, help)
+}
+
+const fn drain(name: &'static str, kind: Kind, help: &'static str) -> Setting {
+    setting(Group::Drain, name, kind, help)
+}
+
+const fn setting(group: Group, name: &'static str, kind: Kind, help: &'static str) -> Setting {
+    Setting {
+        name,
+        group,
+        help,
+        default_in_words: None,
+        kind,
+    }
+}
+
+impl Setting {
+    /// Says the default in words.
+    const fn or(self, words: &'static str) -> Self {
+        Self {
+            default_in_words: Some(words),
+            ..self
+        }
+    }
+}
+
+fn wide(number: impl TryInto<u64>) -> u64 {
+    number.try_into().unwrap_or(u64::MAX)
+}
+
+fn narrow<T: TryFrom<u64>>(number: u64, place: &mut T) -> bool {
+    T::try_from(number).map(|number| *place = number).is_ok()
+}

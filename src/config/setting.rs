@@ -1,0 +1,212 @@
+//! One thing that can be chosen: its name in every place, and what it may be.
+
+use std::net::SocketAddr;
+
+use crate::{
+    config::{Config, value},
+    telemetry::{config::Format, levels::Levels},
+};
+
+/// One thing that can be chosen.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its name in a file and in `nanokv config`.
+    pub name: &'static str,
+    /// What it is about.
+    pub group: Group,
+    /// What it means, in one line.
+    pub help: &'static str,
+    /// The default in words, where it depends on the machine.
+    pub default_in_words: Option<&'static str>,
+    pub(in crate::config) kind: Kind,
+}
+
+/// What a setting is about: its heading in `--help`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// What most people choose.
+    General,
+    /// Limits of one call.
+    Call,
+    /// Limits of the whole server.
+    Server,
+    /// Limits of one connection.
+    Connection,
+    /// The end of a server.
+    Drain,
+}
+
+/// What a setting may be, and where it is kept.
+#[derive(Debug)]
+pub(in crate::config) enum Kind {
+    /// The file that others are read from: kept nowhere.
+    File,
+    Address(Place<SocketAddr>),
+    Format(Place<Format>),
+    Levels(Place<Levels>),
+    /// A number in this unit, from `min` to `max`.
+    Number {
+        unit: Unit,
+        min: u64,
+        max: u64,
+        place: NumberPlace,
+    },
+}
+
+/// How a number is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::config) enum Unit {
+    /// As it is.
+    Count,
+    /// As a size: bytes.
+    Bytes,
+    /// As it is: milliseconds, which the name says.
+    Millis,
+    /// As a time: milliseconds.
+    Time,
+}
+
+/// Where in [`Config`] something is kept.
+#[derive(Debug)]
+pub(in crate::config) struct Place<T> {
+    pub(in crate::config) of: fn(&Config) -> &T,
+    pub(in crate::config) of_mut: fn(&mut Config) -> &mut T,
+}
+
+/// Where in [`Config`] a number is kept, whatever its type.
+#[derive(Debug)]
+pub(in crate::config) struct NumberPlace {
+    pub(in crate::config) get: fn(&Config) -> u64,
+    /// False, and nothing changed, where its type does not hold the number.
+    pub(in crate::config) set: fn(&mut Config, u64) -> bool,
+}
+
+impl Group {
+    /// All of them, in the order of `--help`.
+    pub const ALL: [Self; 5] = [
+        Self::General,
+        Self::Call,
+        Self::Server,
+        Self::Connection,
+        Self::Drain,
+    ];
+
+    /// As a heading.
+    #[must_use]
+    pub const fn heading(self) -> &'static str {
+        match self {
+            Self::General => "Options",
+            Self::Call => "Limits of one call",
+            Self::Server => "Limits of the whole server",
+            Self::Connection => "Limits of one connection",
+            Self::Drain => "Stopping",
+        }
+    }
+}
+
+impl Setting {
+    /// Its name as a flag, without the dashes before it.
+    #[must_use]
+    pub fn flag(&self) -> String {
+        self.name.replace('_', "-")
+    }
+
+    /// Its name in the environment.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("NANOKV_{}", self.name.to_uppercase())
+    }
+
+    /// Whether a file may say it.
+    #[must_use]
+    pub const fn in_file(&self) -> bool {
+        !matches!(self.kind, Kind::File)
+    }
+
+    /// Whether `nanokv config` writes it without quotes.
+    #[must_use]
+    pub const fn is_plain_number(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Number {
+                unit: Unit::Count | Unit::Millis,
+                ..
+            }
+        )
+    }
+
+    /// What it is in `config`, as it could be given; nothing for the file.
+    #[must_use]
+    pub fn read(&self, config: &Config) -> String {
+        match &self.kind {
+            Kind::File => String::new(),
+            Kind::Address(place) => (place.of)(config).to_string(),
+            Kind::Format(place) => value::format_name(*(place.of)(config)).to_owned(),
+            Kind::Levels(place) => (place.of)(config).to_string(),
+            Kind::Number { unit, place, .. } => value::written(*unit, (place.get)(config)),
+        }
+    }
+
+    /// Sets it in `config`. False, and nothing changed, where `text` is not
+    /// [`Self::accepts`].
+    #[must_use]
+    pub fn write(&self, config: &mut Config, text: &str) -> bool {
+        match &self.kind {
+            Kind::File => true,
+            Kind::Address(place) => put((place.of_mut)(config), text.parse().ok()),
+            Kind::Format(place) => put((place.of_mut)(config), value::format(text)),
+            Kind::Levels(place) => put((place.of_mut)(config), text.parse().ok()),
+            Kind::Number {
+                unit,
+                min,
+                max,
+                place,
+            } => value::read(*unit, text).is_some_and(|number| {
+                (min..=max).contains(&&number) && (place.set)(config, number)
+            }),
+        }
+    }
+
+    /// What it may be, in words that follow "is not" or "is".
+    #[must_use]
+    pub fn accepts(&self) -> String {
+        match &self.kind {
+            Kind::File => "the path of a TOML file".to_owned(),
+            Kind::Address(_) => {
+                "a numeric address and a port, such as 127.0.0.1:50051 or [::]:50051".to_owned()
+            }
+            Kind::Format(_) => "pretty or json".to_owned(),
+            Kind::Levels(_) => "a level (off, error, warn, info, debug, trace) or a list such as \
+                                warn,nanokv=debug"
+                .to_owned(),
+            Kind::Number { unit, min, max, .. } => value::accepted(*unit, *min, *max),
+        }
+    }
+
+    /// What stands for its value in `--help`.
+    #[must_use]
+    pub const fn placeholder(&self) -> &'static str {
+        match &self.kind {
+            Kind::File => "FILE",
+            Kind::Address(_) => "ADDRESS",
+            Kind::Format(_) => "FORMAT",
+            Kind::Levels(_) => "LEVELS",
+            Kind::Number { unit, .. } => match unit {
+                Unit::Count => "COUNT",
+                Unit::Bytes => "SIZE",
+                Unit::Millis => "MS",
+                Unit::Time => "TIME",
+            },
+        }
+    }
+}
+
+fn put<T>(place: &mut T, value: Option<T>) -> bool {
+    match value {
+        Some(value) => {
+            *place = value;
+            true
+        }
+        None => false,
+    }
+}

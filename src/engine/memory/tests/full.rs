@@ -1,0 +1,116 @@
+//! A store that holds as much as it may.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Sets keys until one is refused; how many there are.
+fn fill(memory: &Memory<HeldClock>, bytes: usize) -> u32 {
+    for number in 0.. {
+        match set(memory, &format!("key/{number:08}"), bytes, 60_000) {
+            Ok(_) => {}
+            Err(Error::MemoryFull { .. }) => return number,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    0
+}
+
+#[test]
+fn a_full_store_refuses_what_grows_it_and_nothing_else() {
+    let (memory, clock) = store(1 << 20, 4);
+    let count = fill(&memory, 100);
+    assert!(count > 3000, "{count}");
+    assert!(memory.account.used() <= 1 << 20);
+    let before = memory.describe().version;
+    for key in ["new", "key/00000000"] {
+        // A slot of another class, far larger.
+        let refused = set(&memory, key, 5000, 60_000);
+        assert_eq!(
+            refused,
+            Err(Error::MemoryFull {
+                memory_max: 1 << 20
+            })
+        );
+    }
+    assert_eq!(
+        memory.describe().version,
+        before,
+        "a refusal takes no version"
+    );
+    assert_eq!(value_bytes(&memory, "key/00000000"), Some(100));
+    assert_eq!(value_bytes(&memory, "new"), None);
+    for bytes in [100, 99, 60, 10, 0] {
+        set(&memory, "key/00000000", bytes, 60_000).unwrap();
+        assert_eq!(value_bytes(&memory, "key/00000000"), Some(bytes));
+    }
+    assert!(touch(&memory, "key/00000001", 70_000).unwrap().retimed);
+    assert!(delete(&memory, "key/00000002").unwrap().version.is_some());
+    set(&memory, "key/00000002", 100, 60_000).unwrap();
+    check(&memory);
+    clock.advance(100_000);
+    for shard in 0..4 {
+        while !sweep::step(&memory, shard) {}
+    }
+    assert_eq!(memory.memory().entries, 0);
+    assert_eq!(fill(&memory, 100), count, "as much as before");
+}
+
+#[test]
+fn a_large_value_counts_in_full_and_leaves_nothing() {
+    let (memory, _clock) = store(1 << 20, 1);
+    let empty = memory.memory();
+    set(&memory, "a", 600_000, 60_000).unwrap();
+    assert!(memory.memory().external >= 600_000);
+    let refused = set(&memory, "b", 600_000, 60_000);
+    assert_eq!(
+        refused,
+        Err(Error::MemoryFull {
+            memory_max: 1 << 20
+        })
+    );
+    set(&memory, "a", 600_000, 60_000).unwrap();
+    set(&memory, "a", 500_000, 60_000).unwrap();
+    set(&memory, "a", 50, 60_000).unwrap();
+    assert_eq!(memory.memory().external, 0);
+    check(&memory);
+    delete(&memory, "a").unwrap();
+    while !sweep::step(&memory, 0) {}
+    assert_eq!(memory.memory().slab, empty.slab);
+    assert_eq!(memory.memory().order, empty.order);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_limit_holds_whatever_comes(
+        steps in prop::collection::vec((0..8, 0..600_u32, 0..12_000_usize), 1..2000),
+    ) {
+        let (memory, clock) = store(300_000, 1);
+        for (kind, number, bytes) in steps {
+            let key = format!("key/{number:04}");
+            match kind {
+                0 => drop(delete(&memory, &key)),
+                1 if bytes < 1000 => clock.advance(10),
+                _ => {
+                    let bytes = if kind < 6 { bytes % 300 } else { bytes };
+                    let (before, version) = (value_bytes(&memory, &key), memory.describe().version);
+                    let answer = set(&memory, &key, bytes, 2000);
+                    let smaller = before.is_some_and(|before| bytes <= before);
+                    prop_assert!(answer.is_ok() || !smaller, "{before:?} -> {bytes}");
+                    if answer.is_err() {
+                        prop_assert_eq!(value_bytes(&memory, &key), before);
+                        prop_assert_eq!(memory.describe().version, version);
+                    }
+                }
+            }
+            if kind == 7 {
+                sweep::step(&memory, 0);
+            }
+            // Indexes may still grow where a free slot is used.
+            prop_assert!(memory.account.used() <= 330_000, "{}", memory.account.used());
+        }
+        check(&memory);
+    }
+}

@@ -1,0 +1,551 @@
+//! Random steps on the engine and on a plain model: every answer is the same,
+//! and after every step all indexes and the accounting agree. Run on engines
+//! that are broken on purpose, the same comparison finds the fault.
+
+use proptest::prelude::*;
+
+use crate::{
+    engine::{
+        Engine, ListQuery,
+        memory::{
+            Config, Memory, sweep,
+            tests::model::{self, Model},
+        },
+    },
+    model::{
+        clock::held::HeldClock,
+        entry::Entry,
+        error::Error,
+        expiry::{Expiry, ExpiryRules},
+        key::Key,
+        mutation::{Change, Condition, Increment, Mutation, TouchMode},
+        operation::{Operation, Outcome, Read},
+        range::Range,
+        time::UnixMillis,
+        value::ValueRef,
+        version::Version,
+    },
+};
+
+const START: u64 = 1_700_000_000_000;
+
+/// A fault that is planted between the engine and the comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    None,
+    /// The engine's clock is a millisecond late.
+    Expiry,
+    /// The first two entries of each page change places.
+    Order,
+    /// The account loses eight bytes with each sweep.
+    Accounting,
+    /// A version is lost with each sweep.
+    Version,
+}
+
+/// One step, with numbers in place of what depends on the state.
+#[derive(Clone, Debug)]
+enum Step {
+    Run(Op),
+    Batch(Vec<Op>, usize),
+    List(Listing),
+    Fill(u16, u16, u64),
+    Advance(u64),
+    Sweep(usize),
+    SweepAll,
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Read(String, bool),
+    Change(String, Does, If),
+}
+
+#[derive(Clone, Debug)]
+enum Does {
+    Set(Holds, When, bool),
+    Delete(bool),
+    Increment(i64, i64, i64, i64, When),
+    Touch(When, TouchMode, bool),
+}
+
+#[derive(Clone, Debug)]
+enum Holds {
+    Data(Vec<u8>),
+    Text(String),
+    Number(i64),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum When {
+    Default,
+    After(u64),
+    At(i64),
+    Never,
+    Keep,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum If {
+    Always,
+    Absent,
+    Present,
+    /// The version that is there, and so many more.
+    Version(i64),
+}
+
+#[derive(Clone, Debug)]
+struct Listing {
+    prefix: String,
+    bounds: Option<(String, String)>,
+    entries_max: usize,
+    reply_bytes_max: usize,
+    omit_value: bool,
+}
+
+/// The engine and the model, side by side.
+struct Pair {
+    memory: Memory<HeldClock>,
+    clock: HeldClock,
+    model: Model,
+    fault: Fault,
+}
+
+macro_rules! same {
+    ($engine:expr, $model:expr, $what:expr) => {{
+        let (engine, model) = (&$engine, &$model);
+        if engine != model {
+            return Err(format!("{}: engine {engine:?}, model {model:?}", $what));
+        }
+    }};
+}
+
+impl Pair {
+    fn new(fault: Fault) -> Self {
+        let late = u64::from(fault == Fault::Expiry);
+        let clock = HeldClock::at(UnixMillis::new(START - late));
+        let config = Config {
+            memory_max: u64::MAX,
+            shards: 2,
+            expiry: ExpiryRules {
+                default_ttl_ms: model::DEFAULT_TTL_MS,
+                ttl_ms_max: model::TTL_MS_MAX,
+            },
+        };
+        let memory = Memory::open(config, clock.clone());
+        let model = Model::new(START, memory.describe().version);
+        Self {
+            memory,
+            clock,
+            model,
+            fault,
+        }
+    }
+
+    fn step(&mut self, step: &Step) -> Result<(), String> {
+        match step {
+            Step::Run(op) => self.run(std::slice::from_ref(op), None)?,
+            Step::Batch(ops, room) => self.run(ops, Some(*room))?,
+            Step::List(listing) => self.list(listing)?,
+            Step::Fill(from, count, ttl) => {
+                for number in *from..from.saturating_add(*count) {
+                    let key = format!("fill/{:05}", number.wrapping_mul(31) % 4096);
+                    let holds = Holds::Text("0123456789".into());
+                    let does = Does::Set(holds, When::After(*ttl), false);
+                    self.run(&[Op::Change(key, does, If::Always)], None)?;
+                }
+            }
+            Step::Advance(millis) => {
+                self.clock.advance(*millis);
+                self.model.now += *millis;
+            }
+            Step::Sweep(shard) => {
+                sweep::step(&self.memory, shard % 2);
+                self.swept(false)?;
+            }
+            Step::SweepAll => {
+                for shard in 0..2 {
+                    while !sweep::step(&self.memory, shard) {}
+                }
+                self.swept(true)?;
+            }
+        }
+        self.compare()
+    }
+
+    fn run(&mut self, ops: &[Op], room: Option<usize>) -> Result<(), String> {
+        // What refers to the state refers to that before the list.
+        let ops: Vec<_> = ops.iter().map(|op| self.operation(op)).collect();
+        let room_of = room.unwrap_or(usize::MAX);
+        let answers = match (room, &ops[..]) {
+            (None, [Operation::Read(read)]) => {
+                vec![block(self.memory.get(*read)).map(Outcome::Read)]
+            }
+            (None, [Operation::Mutate(mutation)]) => {
+                vec![block(self.memory.mutate(*mutation)).map(Outcome::Applied)]
+            }
+            _ => block(self.memory.batch(&ops, room_of)),
+        };
+        same!(answers.len(), ops.len(), "answers");
+        let mut left = room_of;
+        for (operation, answer) in ops.iter().zip(answers) {
+            let expected = self.model.run(operation, left);
+            left -= match &expected {
+                Ok(Outcome::Read(entry)) => entry.as_ref().map_or(0, model::size),
+                Ok(Outcome::Applied(applied)) => applied.entry.as_ref().map_or(0, model::size),
+                Err(_) => 0,
+            };
+            same!(
+                answer.map_err(blurred),
+                expected.map_err(blurred),
+                format!("{operation:?}")
+            );
+        }
+        Ok(())
+    }
+
+    fn operation<'a>(&self, op: &'a Op) -> Operation<'a> {
+        match op {
+            Op::Read(key, omit_value) => Operation::Read(Read {
+                key: Key::new(key, 64).unwrap(),
+                omit_value: *omit_value,
+            }),
+            Op::Change(key, does, condition) => {
+                let entry = self.model.entry(key, true);
+                Operation::Mutate(Mutation {
+                    key: Key::new(key, 64).unwrap(),
+                    change: self.change(does),
+                    condition: match condition {
+                        If::Always => None,
+                        If::Absent => Some(Condition::Absent),
+                        If::Present => Some(Condition::Present),
+                        If::Version(more) => {
+                            let version = entry.map_or(1, |entry| entry.version().get());
+                            Version::new(version + more).map(Condition::Version)
+                        }
+                    },
+                })
+            }
+        }
+    }
+
+    fn change<'a>(&self, does: &'a Does) -> Change<'a> {
+        match does {
+            Does::Set(holds, when, return_previous) => Change::Set {
+                value: match holds {
+                    Holds::Data(data) => ValueRef::Data(data),
+                    Holds::Text(text) => ValueRef::Text(text),
+                    Holds::Number(number) => ValueRef::Number(*number),
+                },
+                expiry: self.expiry(*when),
+                return_previous: *return_previous,
+            },
+            Does::Delete(return_previous) => Change::Delete {
+                return_previous: *return_previous,
+            },
+            Does::Increment(delta, initial, min, max, when) => Change::Increment(Increment {
+                delta: *delta,
+                initial: *initial,
+                min: *min,
+                max: *max,
+                expiry: self.expiry(*when),
+            }),
+            Does::Touch(when, mode, omit_value) => Change::Touch {
+                expiry: self.expiry(*when),
+                mode: *mode,
+                omit_value: *omit_value,
+            },
+        }
+    }
+
+    fn expiry(&self, when: When) -> Expiry {
+        match when {
+            When::Default => Expiry::Default,
+            When::After(millis) => Expiry::After(millis),
+            When::At(ahead) => {
+                Expiry::At(UnixMillis::new(self.model.now.saturating_add_signed(ahead)))
+            }
+            When::Never => Expiry::Never,
+            When::Keep => Expiry::Keep,
+        }
+    }
+
+    /// Reads all pages of a range.
+    fn list(&self, listing: &Listing) -> Result<(), String> {
+        let (start, end) = listing.bounds.clone().unwrap_or_default();
+        let (start, end) = if start < end {
+            (start, end)
+        } else {
+            (end, String::new())
+        };
+        let range = Range::new(listing.prefix.clone(), start.clone(), end.clone(), 64).unwrap();
+        let is_in = |key: &str| {
+            key.starts_with(&listing.prefix) && *key >= *start && (end.is_empty() || *key < *end)
+        };
+        let present = self.model.present().filter(|(key, _)| is_in(key));
+        let mut expected = present
+            .map(|(key, there)| model::entry(key, there, listing.omit_value))
+            .peekable();
+        let mut after: Option<String> = None;
+        loop {
+            let mut page = block(self.memory.list(ListQuery {
+                range: &range,
+                after: after.as_deref(),
+                entries_max: listing.entries_max,
+                reply_bytes_max: listing.reply_bytes_max,
+                omit_value: listing.omit_value,
+            }))
+            .map_err(|error| format!("{error:?}"))?;
+            if self.fault == Fault::Order && page.entries.len() > 1 {
+                page.entries.swap(0, 1);
+            }
+            let (mut due, mut bytes): (Vec<Entry>, _) = (Vec::new(), 0);
+            while let Some(next) = expected.peek() {
+                bytes += model::size(next);
+                let is_full = due.len() >= listing.entries_max || bytes > listing.reply_bytes_max;
+                if is_full && !due.is_empty() {
+                    break;
+                }
+                due.extend(expected.next());
+            }
+            same!(
+                page.entries,
+                due,
+                format!("a page of {listing:?} after {after:?}")
+            );
+            same!(page.more, expected.peek().is_some(), "more");
+            same!(page.version.get(), self.model.version, "version of a page");
+            after = page.entries.last().map(|entry| entry.key().to_owned());
+            if !page.more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Only what has expired may be gone; each removal took a version.
+    fn swept(&mut self, all: bool) -> Result<(), String> {
+        if self.fault == Fault::Accounting {
+            self.memory.account.settle(8, 0);
+        }
+        if self.fault == Fault::Version {
+            self.memory.versions.take();
+        }
+        let there = self.held();
+        let now = self.model.now;
+        let gone: Vec<_> = self
+            .model
+            .entries
+            .keys()
+            .filter(|key| !there.contains_key(*key))
+            .cloned()
+            .collect();
+        for key in gone {
+            let stored = self.model.entries.remove(&key).unwrap();
+            if stored.deadline > now {
+                return Err(format!("{key:?} was swept before its deadline"));
+            }
+            self.model.version += 1;
+        }
+        // The wheel turns in steps of 64 ms.
+        let late = self
+            .model
+            .entries
+            .iter()
+            .find(|(_, stored)| stored.deadline <= now - 128);
+        if all && let Some((key, _)) = late {
+            return Err(format!("{key:?} was not swept in time"));
+        }
+        Ok(())
+    }
+
+    /// All entries that take up memory, after checking each shard.
+    fn held(&self) -> std::collections::BTreeMap<String, Entry> {
+        let shards = self.memory.shards.iter();
+        let entries = shards.flat_map(|shard| shard.lock().check());
+        entries
+            .map(|entry| (entry.key().to_owned(), entry))
+            .collect()
+    }
+
+    fn compare(&self) -> Result<(), String> {
+        let held: Vec<_> = self.held().into_values().collect();
+        let expected: Vec<_> = self
+            .model
+            .entries
+            .iter()
+            .map(|(key, there)| model::entry(key, there, false))
+            .collect();
+        same!(held, expected, "entries");
+        same!(
+            self.memory.describe().version.get(),
+            self.model.version,
+            "version"
+        );
+        let usage = self.memory.memory();
+        same!(usage.total, self.memory.account.used(), "account");
+        same!(
+            usage.entries,
+            u64::try_from(expected.len()).unwrap(),
+            "count"
+        );
+        Ok(())
+    }
+}
+
+/// Errors about fields are all the same here, and a limit is not looked at.
+fn blurred(error: Error) -> Error {
+    match error {
+        Error::Invalid(_) => model::invalid(),
+        Error::ReplyTooLarge { .. } => Error::ReplyTooLarge { reply_bytes_max: 0 },
+        error => error,
+    }
+}
+
+fn block<F: Future>(future: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.unwrap().block_on(future)
+}
+
+fn compare(fault: Fault, steps: &[Step]) -> Result<(), String> {
+    let mut pair = Pair::new(fault);
+    steps.iter().try_for_each(|step| pair.step(step))
+}
+
+fn key() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "k[a-d]{0,2}",
+        "fill/0[0-3][0-9]{3}",
+        "[a-z]{1,64}",
+        "é{1,3}"
+    ]
+}
+
+fn when() -> impl Strategy<Value = When> {
+    prop_oneof![
+        Just(When::Default),
+        prop_oneof![
+            0..3_u64,
+            1..5000_u64,
+            Just(model::TTL_MS_MAX),
+            Just(model::TTL_MS_MAX + 1)
+        ]
+        .prop_map(When::After),
+        (-2..3000_i64).prop_map(When::At),
+        Just(When::Never),
+        Just(When::Keep),
+    ]
+}
+
+fn holds() -> impl Strategy<Value = Holds> {
+    prop_oneof![
+        4 => prop::collection::vec(any::<u8>(), 0..80).prop_map(Holds::Data),
+        4 => "\\PC{0,60}".prop_map(Holds::Text),
+        4 => (-3..3_i64).prop_map(Holds::Number),
+        1 => (7000..12_000_usize).prop_map(|bytes| Holds::Data(vec![7; bytes])),
+        1 => (7000..12_000_usize).prop_map(|bytes| Holds::Text("x".repeat(bytes))),
+    ]
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let number = || prop_oneof![4 => -5..5_i64, 1 => Just(i64::MIN), 1 => Just(i64::MAX)];
+    let mode = prop::sample::select(vec![
+        TouchMode::Any,
+        TouchMode::OnlyExtend,
+        TouchMode::OnlyShorten,
+    ]);
+    let does = prop_oneof![
+        4 => (holds(), when(), any::<bool>()).prop_map(|(holds, when, previous)| Does::Set(holds, when, previous)),
+        2 => any::<bool>().prop_map(Does::Delete),
+        3 => (number(), number(), number(), number(), when()).prop_map(|(delta, initial, min, max, when)| {
+            Does::Increment(delta, initial, min, max, when)
+        }),
+        3 => (when(), mode, any::<bool>()).prop_map(|(when, mode, omit)| Does::Touch(when, mode, omit)),
+    ];
+    let condition = prop_oneof![
+        4 => Just(If::Always),
+        1 => Just(If::Absent),
+        1 => Just(If::Present),
+        1 => (0..2_i64).prop_map(If::Version),
+    ];
+    prop_oneof![
+        1 => (key(), any::<bool>()).prop_map(|(key, omit)| Op::Read(key, omit)),
+        4 => (key(), does, condition).prop_map(|(key, does, condition)| Op::Change(key, does, condition)),
+    ]
+}
+
+fn listing() -> impl Strategy<Value = Step> {
+    let prefix = prop_oneof![Just(String::new()), "k|ka|fill/|fill/00|q"];
+    let bounds = prop::option::of((key(), key()));
+    let bytes = prop_oneof![Just(usize::MAX), 0..3000_usize];
+    (prefix, bounds, 1..60_usize, bytes, any::<bool>()).prop_map(
+        |(prefix, bounds, entries_max, reply_bytes_max, omit_value)| {
+            Step::List(Listing {
+                prefix,
+                bounds,
+                entries_max,
+                reply_bytes_max,
+                omit_value,
+            })
+        },
+    )
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let room = prop_oneof![Just(usize::MAX), 0..2000_usize];
+    prop_oneof![
+        20 => op().prop_map(Step::Run),
+        4 => (prop::collection::vec(op(), 0..40), room).prop_map(|(ops, room)| Step::Batch(ops, room)),
+        3 => listing(),
+        1 => (0..4096_u16, 1..600_u16, 1..4000_u64).prop_map(|(from, count, ttl)| Step::Fill(from, count, ttl)),
+        5 => prop_oneof![1..100_u64, 100..3000_u64, 1..1_u64 << 38].prop_map(Step::Advance),
+        5 => (0..2_usize).prop_map(Step::Sweep),
+        1 => Just(Step::SweepAll),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_engine_does_what_a_plain_map_does(steps in prop::collection::vec(step(), 1..120)) {
+        if let Err(difference) = compare(Fault::None, &steps) {
+            return Err(TestCaseError::fail(difference));
+        }
+    }
+}
+
+#[test]
+fn a_planted_fault_is_found() {
+    let set = |key: &str, ttl| {
+        let does = Does::Set(Holds::Number(1), When::At(ttl), false);
+        Step::Run(Op::Change(key.into(), does, If::Always))
+    };
+    let all = Listing {
+        prefix: String::new(),
+        bounds: None,
+        entries_max: 9,
+        reply_bytes_max: usize::MAX,
+        omit_value: false,
+    };
+    let steps = [
+        set("a", 1000),
+        set("b", 5000),
+        set("c", 5000),
+        Step::List(all),
+        Step::Advance(1000),
+        Step::Run(Op::Read("a".into(), false)),
+        Step::SweepAll,
+        Step::Advance(100),
+        Step::SweepAll,
+    ];
+    assert_eq!(compare(Fault::None, &steps), Ok(()));
+    for (fault, word) in [
+        (Fault::Expiry, "Read"),
+        (Fault::Order, "a page"),
+        (Fault::Accounting, "account"),
+        (Fault::Version, "version"),
+    ] {
+        let difference = compare(fault, &steps).unwrap_err();
+        assert!(difference.contains(word), "{fault:?}: {difference}");
+    }
+}
