@@ -55,7 +55,8 @@ class RetryTest {
   @ParameterizedTest
   @MethodSource("unaryMethods")
   void onlyGetListAndDescribeAreRetried(String method) throws Exception {
-    var want = RETRIED.contains(method) ? new Outcome(Code.OK, 3) : new Outcome(Code.UNAVAILABLE, 1);
+    var want =
+        RETRIED.contains(method) ? new Outcome(Code.OK, 3) : new Outcome(Code.UNAVAILABLE, 1);
     assertEquals(want, new FailingServer(Code.UNAVAILABLE, 2, null).call(method, CEILING));
   }
 

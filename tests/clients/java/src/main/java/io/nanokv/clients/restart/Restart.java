@@ -43,12 +43,14 @@ public final class Restart {
     var read = GetRequest.newBuilder().setKey(KEY).build();
     get =
         new Caller(
-            "get", attempts -> kv.withDeadlineAfter(DEADLINE).withInterceptors(attempts).get(read));
+            "get",
+            attempts -> kv.withDeadlineAfter(DEADLINE).withInterceptors(attempts).get(read));
     var value = Value.newBuilder().setText("kept");
     var store = SetRequest.newBuilder().setKey(KEY).setValue(value).build();
     set =
         new Caller(
-            "set", attempts -> kv.withDeadlineAfter(DEADLINE).withInterceptors(attempts).set(store));
+            "set",
+            attempts -> kv.withDeadlineAfter(DEADLINE).withInterceptors(attempts).set(store));
   }
 
   public static void main(String[] args) throws Exception {
