@@ -64,6 +64,13 @@ impl Account {
         bytes == 0 || self.used().saturating_add(bytes) <= self.memory_max
     }
 
+    /// Whether there may be one more entry, in a slot that is free. Its share
+    /// of the indexes may pass the limit by a sixteenth: a store that is full
+    /// takes as many entries again as are deleted.
+    pub(super) fn admits_entry(&self) -> bool {
+        self.used() <= self.memory_max.saturating_add(self.memory_max / 16)
+    }
+
     /// A shard that took up `before` bytes takes up `after` now.
     pub(super) fn settle(&self, before: u64, after: u64) {
         if before != after {

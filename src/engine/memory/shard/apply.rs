@@ -13,6 +13,7 @@ use crate::{
     model::{
         entry::Entry,
         error::Error,
+        key::Key,
         mutation::{self, Current, Effect, Mutation},
         operation::Applied,
         time::UnixMillis,
@@ -157,13 +158,16 @@ impl Shard {
         context: Context<'_>,
     ) -> Result<Applied, Error> {
         let key = request.mutation.key;
-        let inline_bytes = if request.large.is_some() {
-            0
-        } else {
-            value.len()
-        };
-        let bytes = HEADER_BYTES + key.as_bytes().len() + inline_bytes;
-        let in_place = self.admit(bytes, request.large.as_ref(), found, context)?;
+        let mut large = request.large;
+        let mut admitted = self.admit(key, value, large.as_ref(), found, context);
+        if admitted.is_err() && large.is_none() && self.frees(found) >= Externals::cost(value.len())
+        {
+            // The value that is there stands outside of its slot, and for the
+            // new one there is no page: it may stand where the old one did.
+            large = Some(value.to_value());
+            admitted = self.admit(key, value, large.as_ref(), found, context);
+        }
+        let (in_place, bytes) = (admitted?, record_bytes(key, value, large.is_some()));
         let replaced = match found {
             Found::Absent => None,
             Found::Present(handle) => Some(handle),
@@ -178,7 +182,7 @@ impl Shard {
             key,
             hash: request.hash,
             value,
-            large: request.large,
+            large,
             deadline,
             replaced,
             in_place,
@@ -197,28 +201,31 @@ impl Shard {
         })
     }
 
-    /// Whether a record of `bytes` goes into the slot of the entry that it
-    /// replaces.
+    /// Whether the record goes into the slot of the entry that it replaces.
     ///
     /// # Errors
     /// [`Error::MemoryFull`], when the store would grow and may not.
     fn admit(
         &self,
-        bytes: usize,
+        key: Key<'_>,
+        value: ValueRef<'_>,
         large: Option<&Value>,
         found: Found,
         context: Context<'_>,
     ) -> Result<bool, Error> {
+        let bytes = record_bytes(key, value, large.is_some());
         let full = || Error::MemoryFull {
             memory_max: context.account.memory_max(),
         };
-        let (slot_bytes, freed) = match found {
-            Found::Absent => (0, 0),
-            Found::Expired(handle) | Found::Present(handle) => {
-                (self.slab.slot(handle).len(), self.external_bytes(handle))
-            }
+        let slot_bytes = match found {
+            Found::Absent => 0,
+            Found::Expired(handle) | Found::Present(handle) => self.slab.slot(handle).len(),
         };
+        let freed = self.frees(found);
         if large.is_some() && freed == 0 && !self.externals.has_room() {
+            return Err(full());
+        }
+        if matches!(found, Found::Absent) && !context.account.admits_entry() {
             return Err(full());
         }
         let taken = large.map_or(0, |value| Externals::cost(value.len()));
@@ -244,8 +251,11 @@ impl Shard {
         }
     }
 
-    /// What the value of an entry takes up outside of its slot.
-    fn external_bytes(&self, handle: Handle) -> usize {
+    /// What is freed outside of the slots when the entry goes.
+    fn frees(&self, found: Found) -> usize {
+        let (Found::Expired(handle) | Found::Present(handle)) = found else {
+            return 0;
+        };
         match self.record(handle).map(|record| record.payload) {
             Some(Payload::External(number)) => self
                 .externals
@@ -261,6 +271,12 @@ impl Shard {
             self.wheel.register(handle, deadline, &mut self.slab);
         }
     }
+}
+
+/// What a record takes up in its slot.
+const fn record_bytes(key: Key<'_>, value: ValueRef<'_>, is_outside: bool) -> usize {
+    let value_bytes = if is_outside { 0 } else { value.len() };
+    HEADER_BYTES + key.as_bytes().len() + value_bytes
 }
 
 /// Whether a slot is large enough, and not much too large.

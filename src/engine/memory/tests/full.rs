@@ -16,12 +16,18 @@ fn fill(memory: &Memory<HeldClock>, bytes: usize) -> u32 {
     panic!("nothing was ever refused");
 }
 
+/// Indexes may pass the limit by a sixteenth, and by the step that is the last.
+fn assert_bounded(memory: &Memory<HeldClock>) {
+    let (used, memory_max) = (memory.account.used(), memory.account.memory_max());
+    assert!(used <= memory_max + memory_max / 16 + (8 << 10), "{used}");
+}
+
 #[test]
 fn a_full_store_refuses_what_grows_it_and_nothing_else() {
     let (memory, clock) = store(1 << 20, 4);
     let count = fill(&memory, 100);
     assert!(count > 3000, "{count}");
-    assert!(memory.account.used() <= 1 << 20);
+    assert_bounded(&memory);
     let before = memory.describe().version;
     for key in ["new", "key/00000000"] {
         // A slot of another class, far larger.
@@ -108,8 +114,7 @@ proptest! {
             if kind == 7 {
                 sweep::step(&memory, 0);
             }
-            // Indexes may still grow where a free slot is used.
-            prop_assert!(memory.account.used() <= 330_000, "{}", memory.account.used());
+            assert_bounded(&memory);
         }
         check(&memory);
     }
