@@ -1,0 +1,1 @@
+//! The Rust client: typed calls, with deadlines and retries.
