@@ -2,6 +2,7 @@
 //! removal of a range.
 
 use std::{
+    fmt,
     pin::Pin,
     task::{Context, Poll},
     vec,
@@ -122,6 +123,15 @@ impl Stream for Entries {
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+}
+
+impl fmt::Debug for Entries {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Entries")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream::unfold};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
-use tonic::Streaming;
+use tonic::{Code, Streaming};
 
 use crate::{
     client::{
@@ -62,11 +62,16 @@ impl Follower {
             },
         });
         let mut give_up = opened_until;
+        let mut before = None;
         loop {
             let error = match self.reply(give_up).await {
                 Ok(reply) => return self.progress.take(reply),
                 Err(error) => error,
             };
+            // That time is up says less than why it was needed.
+            if let (Code::DeadlineExceeded, Some(before)) = (error.code(), before) {
+                return Err(before);
+            }
             self.stream = None;
             self.progress.broken();
             if self.begins_again && is_gone(&error) {
@@ -83,6 +88,7 @@ impl Follower {
             if now + wait >= until {
                 return Err(error);
             }
+            before = Some(error);
             sleep(wait).await;
         }
     }
