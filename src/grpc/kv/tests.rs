@@ -1,6 +1,6 @@
 //! The service through a generated client, on an engine that answers by heart.
 
-use tonic::{Code, service::Routes};
+use tonic::Code;
 use tonic_types::StatusExt;
 
 use super::*;
@@ -8,6 +8,7 @@ use crate::{
     engine::{Description, ListQuery, Page},
     gate::state::State,
     grpc::Config,
+    grpc::services::Services,
     model::{
         entry::Entry,
         operation::{Outcome, Read},
@@ -83,17 +84,17 @@ impl Engine for Canned {
     async fn tend(&self) {}
 }
 
-fn routes_to(store_id: &'static str, keys: &[&'static str]) -> Routes {
+fn routes_to(store_id: &'static str, keys: &[&'static str]) -> Services<Canned> {
     let opening = Opening::new();
     opening.fill(Canned {
         store_id,
         keys: keys.to_vec(),
         version: 100.into(),
     });
-    crate::grpc::routes(opening, State::new(), Config::default())
+    crate::grpc::services(opening, State::new(), Config::default())
 }
 
-fn serve(keys: &[&'static str]) -> KvServiceClient<Routes> {
+fn serve(keys: &[&'static str]) -> KvServiceClient<Services<Canned>> {
     KvServiceClient::new(routes_to("one", keys))
 }
 
@@ -188,7 +189,7 @@ async fn what_is_not_built_is_unimplemented_by_name() {
 
 #[tokio::test]
 async fn an_engine_that_is_not_open_is_unavailable() {
-    let routes = crate::grpc::routes(Opening::<Canned>::new(), State::new(), Config::default());
+    let routes = crate::grpc::services(Opening::<Canned>::new(), State::new(), Config::default());
     let request = proto::GetRequest {
         key: "a".into(),
         omit_value: false,
@@ -289,7 +290,7 @@ async fn describe_tells_the_store_and_the_limits() {
         keys: Vec::new(),
         version: 1.into(),
     });
-    let routes = crate::grpc::routes(opening, State::new(), config);
+    let routes = crate::grpc::services(opening, State::new(), config);
     let told = AdminServiceClient::new(routes)
         .describe(proto::DescribeRequest {})
         .await
