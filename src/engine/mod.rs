@@ -11,6 +11,7 @@ use crate::model::{
     operation::{Applied, Operation, Outcome, Read},
     range::Range,
     time::UnixMillis,
+    transaction::{Transacted, Transaction, TransactionError},
     version::Version,
 };
 
@@ -46,6 +47,25 @@ pub trait Engine: Send + Sync + 'static {
         operations: &[Operation<'_>],
         reply_bytes_max: usize,
     ) -> impl Future<Output = Vec<Result<Outcome, Error>>> + Send;
+
+    /// Carries out all of `transaction` at one moment, or nothing of it. Reads
+    /// and conditions see the state before. Its changes take consecutive
+    /// versions in the order of its operations; before them, those of expired
+    /// entries whose place is taken.
+    ///
+    /// Entries in the answers have `reply_bytes_max` bytes together, counted by
+    /// [`crate::model::entry::reply_bytes`].
+    ///
+    /// # Errors
+    /// The first of: an operation that can never be right; a check that does
+    /// not hold; an operation that is refused, or whose answer passes
+    /// `reply_bytes_max`, [`Error::ReplyTooLarge`]; for the whole,
+    /// [`Error::MemoryFull`].
+    fn transact(
+        &self,
+        transaction: Transaction<'_>,
+        reply_bytes_max: usize,
+    ) -> impl Future<Output = Result<Transacted, TransactionError>> + Send;
 
     /// A page of entries in key order.
     ///

@@ -16,11 +16,7 @@ use crate::{
             shard::{Scan, Scanned},
         },
     },
-    model::{
-        clock::Clock,
-        entry::{Entry, reply_bytes},
-        value::Value,
-    },
+    model::{clock::Clock, entry::Entry},
 };
 
 /// After so many looks into shards others on this thread get their turn.
@@ -80,7 +76,7 @@ pub(super) async fn run<C: Clock>(memory: &Memory<C>, query: ListQuery<'_>) -> P
     }
     let (mut entries, mut bytes) = (Vec::new(), 0_usize);
     while let Some(Reverse(head)) = merge.heads.peek() {
-        let more = entry_bytes(&head.entry);
+        let more = head.entry.reply_bytes();
         let is_full = entries.len() >= query.entries_max
             || (!entries.is_empty() && bytes.saturating_add(more) > query.reply_bytes_max);
         if is_full {
@@ -181,8 +177,4 @@ impl<'a, C: Clock> Merge<'a, C> {
         source.entries = entries.into_iter();
         source.resume = resume.map_or(Resume::End, Resume::After);
     }
-}
-
-fn entry_bytes(entry: &Entry) -> usize {
-    reply_bytes(entry.key().len(), entry.value().map_or(0, Value::len))
 }

@@ -5,6 +5,7 @@ mod account;
 mod batch;
 mod config;
 mod external;
+mod guards;
 mod list;
 mod lock;
 mod order;
@@ -13,6 +14,7 @@ mod shard;
 mod slab;
 mod sweep;
 mod table;
+mod transact;
 mod versions;
 mod wheel;
 
@@ -42,6 +44,7 @@ use crate::{
         key::Key,
         mutation::Mutation,
         operation::{Applied, Operation, Outcome, Read},
+        transaction::{Transacted, Transaction, TransactionError},
     },
 };
 
@@ -179,6 +182,14 @@ impl<C: Clock> Engine for Memory<C> {
         reply_bytes_max: usize,
     ) -> Vec<Result<Outcome, Error>> {
         batch::run(self, operations, reply_bytes_max)
+    }
+
+    async fn transact(
+        &self,
+        transaction: Transaction<'_>,
+        reply_bytes_max: usize,
+    ) -> Result<Transacted, TransactionError> {
+        transact::run(self, transaction, reply_bytes_max)
     }
 
     async fn list(&self, query: ListQuery<'_>) -> Result<Page, Error> {
