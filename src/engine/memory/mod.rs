@@ -57,6 +57,7 @@ const CAPABILITIES: &[&str] = &[
     "List",
     "Set",
     "Touch",
+    "Transact",
 ];
 
 const SHARDS_MAX: usize = 4096;

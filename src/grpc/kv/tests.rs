@@ -12,6 +12,7 @@ use crate::{
         entry::Entry,
         operation::{Outcome, Read},
         time::UnixMillis,
+        transaction::{Transacted, Transaction, TransactionError},
         version::Version,
     },
     proto::{
@@ -63,6 +64,18 @@ impl Engine for Canned {
         reply_bytes_max: usize,
     ) -> Vec<Result<Outcome, Error>> {
         vec![Err(Error::ReplyTooLarge { reply_bytes_max }); operations.len()]
+    }
+
+    async fn transact(
+        &self,
+        transaction: Transaction<'_>,
+        _: usize,
+    ) -> Result<Transacted, TransactionError> {
+        let error = Error::KeyAbsent;
+        Err(match transaction.checks() {
+            [] => TransactionError::Operation { index: 1, error },
+            _ => TransactionError::Check { index: 0, error },
+        })
     }
 
     async fn list(&self, query: ListQuery<'_>) -> Result<Page, Error> {
@@ -162,10 +175,6 @@ async fn what_is_not_built_is_unimplemented_by_name() {
     let mut client = serve(&[]);
     let refused = [
         client
-            .transact(proto::TransactRequest::default())
-            .await
-            .unwrap_err(),
-        client
             .delete_range(proto::DeleteRangeRequest::default())
             .await
             .unwrap_err(),
@@ -178,7 +187,7 @@ async fn what_is_not_built_is_unimplemented_by_name() {
             .await
             .unwrap_err(),
     ];
-    let names = ["Transact", "DeleteRange", "Watch", "Pipeline"];
+    let names = ["DeleteRange", "Watch", "Pipeline"];
     for (status, name) in refused.iter().zip(names) {
         assert_eq!(status.code(), Code::Unimplemented);
         let details = status.get_error_details();

@@ -85,6 +85,12 @@ pub fn failed(failure: Failure) -> proto::OperationResult {
     }
 }
 
+/// A version as the contract says it: 0 for none.
+#[must_use]
+pub fn number(version: Option<Version>) -> i64 {
+    version.map_or(0, Version::get)
+}
+
 /// An entry as the contract says it.
 #[must_use]
 pub fn entry(entry: Entry) -> proto::Entry {
@@ -115,10 +121,6 @@ fn stored(value: Value) -> proto::Value {
         Value::Number(number) => value::Kind::Number(number),
     };
     proto::Value { kind: Some(kind) }
-}
-
-fn number(version: Option<Version>) -> i64 {
-    version.map_or(0, Version::get)
 }
 
 #[cfg(test)]
