@@ -4,6 +4,7 @@
 mod account;
 mod batch;
 mod config;
+mod delete_range;
 mod external;
 mod guards;
 mod list;
@@ -28,7 +29,7 @@ pub use crate::engine::memory::{account::MemoryUsage, config::Config};
 
 use crate::{
     engine::{
-        Description, Engine, ListQuery, Page,
+        Description, Engine, ListQuery, Page, RangeDeleted,
         memory::{
             account::Account,
             lock::{Mutex, MutexGuard},
@@ -44,6 +45,7 @@ use crate::{
         key::Key,
         mutation::Mutation,
         operation::{Applied, Operation, Outcome, Read},
+        range::Range,
         transaction::{Transacted, Transaction, TransactionError},
     },
 };
@@ -52,6 +54,7 @@ use crate::{
 const CAPABILITIES: &[&str] = &[
     "Batch",
     "Delete",
+    "DeleteRange",
     "Get",
     "Increment",
     "List",
@@ -195,6 +198,10 @@ impl<C: Clock> Engine for Memory<C> {
 
     async fn list(&self, query: ListQuery<'_>) -> Result<Page, Error> {
         Ok(list::run(self, query).await)
+    }
+
+    async fn delete_range(&self, range: &Range, entries_max: usize) -> Result<RangeDeleted, Error> {
+        delete_range::run(self, range, entries_max).await
     }
 
     async fn tend(&self) {

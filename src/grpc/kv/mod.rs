@@ -131,9 +131,13 @@ impl<E: Engine> KvService for Kv<E> {
 
     async fn delete_range(
         &self,
-        _: Request<proto::DeleteRangeRequest>,
+        request: Request<proto::DeleteRangeRequest>,
     ) -> Result<Response<proto::DeleteRangeResponse>, Status> {
-        Err(unsupported("DeleteRange"))
+        let range = request::delete_range(request.into_inner(), &self.limits).map_err(refused)?;
+        let entries_max = self.limits.delete_range_entries_max;
+        let deleted = self.engine()?.delete_range(&range, entries_max).await;
+        let deleted = deleted.map_err(refused)?;
+        Ok(Response::new(response::delete_range(deleted)))
     }
 
     type WatchStream = tokio_stream::Empty<Result<proto::WatchResponse, Status>>;

@@ -222,9 +222,7 @@ pub fn own_operation<'a>(
 /// # Errors
 /// [`Error::Invalid`] for `range` or `page_size`.
 pub fn list(request: proto::ListRequest, limits: &Limits) -> Result<List, Error> {
-    let range = request.range.unwrap_or_default();
-    let range = Range::new(range.prefix, range.start, range.end, limits.key_bytes_max)
-        .map_err(|invalid| invalid.within("range"))?;
+    let range = range(request.range, limits)?;
     let entries_max = match usize::try_from(request.page_size) {
         Ok(0) => limits.page_entries_max,
         Ok(size) => size.min(limits.page_entries_max),
@@ -243,6 +241,30 @@ pub fn list(request: proto::ListRequest, limits: &Limits) -> Result<List, Error>
         page_token: request.page_token,
         omit_value: request.omit_value,
     })
+}
+
+/// Which keys a `DeleteRange` asks for.
+///
+/// # Errors
+/// [`Error::Unsupported`] for a `request_id`, else [`Error::Invalid`] for
+/// `range`, or for `all` when it does not go with the range.
+pub fn delete_range(request: proto::DeleteRangeRequest, limits: &Limits) -> Result<Range, Error> {
+    no_request_id(&request.request_id)?;
+    let range = range(request.range, limits)?;
+    match (request.all, range.is_all()) {
+        (true, true) | (false, false) => Ok(range),
+        (false, true) => Err(missing("range", "a range is not empty, or `all` says so").into()),
+        (true, false) => {
+            let rule = "either every key or those of a range";
+            Err(Invalid::new("all", Rule::Conflict, rule).into())
+        }
+    }
+}
+
+fn range(given: Option<proto::Range>, limits: &Limits) -> Result<Range, Invalid> {
+    let range = given.unwrap_or_default();
+    Range::new(range.prefix, range.start, range.end, limits.key_bytes_max)
+        .map_err(|invalid| invalid.within("range"))
 }
 
 /// The name that a kind of operation has in the contract.

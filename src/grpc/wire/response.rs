@@ -1,6 +1,7 @@
 //! What an engine answered, as the responses of the contract.
 
 use crate::{
+    engine::RangeDeleted,
     grpc::{failure::Failure, wire::time::timestamp},
     model::{
         entry::Entry,
@@ -56,6 +57,16 @@ pub fn touch(applied: Applied) -> proto::TouchResponse {
     proto::TouchResponse {
         entry: applied.entry.map(entry),
         applied: Some(applied.retimed),
+    }
+}
+
+/// The answer to `DeleteRange`.
+#[must_use]
+pub fn delete_range(deleted: RangeDeleted) -> proto::DeleteRangeResponse {
+    proto::DeleteRangeResponse {
+        deleted_count: Some(i64::try_from(deleted.count).unwrap_or(i64::MAX)),
+        version: number(deleted.version),
+        more: Some(deleted.more),
     }
 }
 
@@ -172,6 +183,13 @@ mod tests {
             ..Applied::default()
         };
         assert_eq!(increment(&zero).number, Some(0));
+    }
+
+    #[test]
+    fn a_range_without_keys_says_so() {
+        let told = delete_range(RangeDeleted::default());
+        assert_eq!((told.deleted_count, told.version), (Some(0), 0));
+        assert_eq!(told.more, Some(false));
     }
 
     #[test]
