@@ -111,7 +111,7 @@ struct Merge<'a, C> {
 impl<'a, C: Clock> Merge<'a, C> {
     fn new(memory: &'a Memory<C>, query: ListQuery<'a>) -> Self {
         let shards = memory.shards.len();
-        let share = |whole: usize| whole.saturating_add(whole / 4) / shards + 2;
+        let share = |whole: usize| (whole.saturating_add(whole / 4) / shards).saturating_add(2);
         let sources = (0..shards).map(|_| Source {
             entries: Vec::new().into_iter(),
             resume: Resume::Start,

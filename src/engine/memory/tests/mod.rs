@@ -5,6 +5,7 @@ mod model;
 mod random;
 mod shared;
 mod steps;
+mod whole;
 
 use crate::{
     engine::{
