@@ -3,6 +3,7 @@
 mod full;
 mod model;
 mod random;
+mod ranges;
 mod shared;
 mod steps;
 mod whole;

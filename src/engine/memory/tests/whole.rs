@@ -106,6 +106,33 @@ fn a_full_store_takes_an_exchange_in_either_order() {
 }
 
 #[test]
+fn exchanges_of_each_size_in_turn_do_not_pile_up() {
+    let (memory, _clock) = store(1 << 20, 1);
+    let sizes = [40, 100, 200, 400, 800, 1600];
+    let name = |size: usize, at: usize, of: &str| format!("{of}/{size}/{at:04}");
+    for size in sizes {
+        for at in 0..100_000 / size {
+            set(&memory, &name(size, at, "old"), size, 60_000).unwrap();
+        }
+    }
+    fill(&memory, 100);
+    let mut taken = 0;
+    for size in sizes {
+        let all = 0..100_000 / size;
+        let new: Vec<_> = all.clone().map(|at| name(size, at, "new")).collect();
+        let old: Vec<_> = all.map(|at| name(size, at, "old")).collect();
+        let comes = new.iter().map(|key| put(key, &LARGE[..size]));
+        let goes = old.iter().map(|key| remove(key));
+        // All that is new comes before anything goes.
+        let exchange: Vec<_> = comes.chain(goes).collect();
+        taken += usize::from(transact(&memory, &exchange).is_ok());
+        assert_bounded(&memory);
+    }
+    assert!(taken < sizes.len(), "some are too much at once");
+    check(&memory);
+}
+
+#[test]
 fn a_full_store_takes_what_is_not_larger_than_before() {
     let (memory, clock) = store(1 << 20, 4);
     fill(&memory, 100);
