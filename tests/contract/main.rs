@@ -40,6 +40,8 @@ mod touch;
 #[cfg(test)]
 mod transact;
 #[cfg(test)]
+mod transact_refused;
+#[cfg(test)]
 mod unbuilt;
 #[cfg(test)]
 mod values;

@@ -196,7 +196,7 @@ pub fn check<'a>(request: &'a proto::Check, limits: &Limits) -> Result<Check<'a>
 /// its own.
 ///
 /// # Errors
-/// As [`operation`], and [`Error::Invalid`] for a `request_id`.
+/// As [`operation()`], and [`Error::Invalid`] for a `request_id`.
 pub fn own_operation<'a>(
     request: &'a proto::Operation,
     limits: &Limits,
