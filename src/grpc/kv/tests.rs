@@ -5,14 +5,16 @@ use tonic_types::StatusExt;
 
 use super::*;
 use crate::{
-    engine::{Description, ListQuery, Page},
+    engine::{Description, ListQuery, Page, RangeDeleted},
     gate::state::State,
     grpc::Config,
     grpc::services::Services,
     model::{
         entry::Entry,
         operation::{Outcome, Read},
+        range::Range,
         time::UnixMillis,
+        transaction::{Transacted, Transaction, TransactionError},
         version::Version,
     },
     proto::{
@@ -66,6 +68,18 @@ impl Engine for Canned {
         vec![Err(Error::ReplyTooLarge { reply_bytes_max }); operations.len()]
     }
 
+    async fn transact(
+        &self,
+        transaction: Transaction<'_>,
+        _: usize,
+    ) -> Result<Transacted, TransactionError> {
+        let error = Error::KeyAbsent;
+        Err(match transaction.checks() {
+            [] => TransactionError::Operation { index: 1, error },
+            _ => TransactionError::Check { index: 0, error },
+        })
+    }
+
     async fn list(&self, query: ListQuery<'_>) -> Result<Page, Error> {
         let mut keys = self.keys.iter().filter(|key| {
             query.range.contains(key.as_bytes()) && query.after.is_none_or(|after| **key > after)
@@ -78,6 +92,16 @@ impl Engine for Canned {
             entries: entries.map(|key| Self::entry(key)).collect(),
             more: keys.next().is_some(),
             version: Version::new(number).unwrap(),
+        })
+    }
+
+    async fn delete_range(&self, range: &Range, entries_max: usize) -> Result<RangeDeleted, Error> {
+        let keys = self.keys.iter();
+        let count = keys.filter(|key| range.contains(key.as_bytes())).count();
+        Ok(RangeDeleted {
+            count: count.min(entries_max),
+            version: Version::new(9),
+            more: count > entries_max,
         })
     }
 
@@ -163,14 +187,6 @@ async fn what_is_not_built_is_unimplemented_by_name() {
     let mut client = serve(&[]);
     let refused = [
         client
-            .transact(proto::TransactRequest::default())
-            .await
-            .unwrap_err(),
-        client
-            .delete_range(proto::DeleteRangeRequest::default())
-            .await
-            .unwrap_err(),
-        client
             .watch(proto::WatchRequest::default())
             .await
             .unwrap_err(),
@@ -179,12 +195,53 @@ async fn what_is_not_built_is_unimplemented_by_name() {
             .await
             .unwrap_err(),
     ];
-    let names = ["Transact", "DeleteRange", "Watch", "Pipeline"];
+    let names = ["Watch", "Pipeline"];
     for (status, name) in refused.iter().zip(names) {
         assert_eq!(status.code(), Code::Unimplemented);
         let details = status.get_error_details();
         assert_eq!(details.error_info().unwrap().metadata["capability"], name);
     }
+}
+
+#[tokio::test]
+async fn what_stops_a_transaction_is_told_with_its_place() {
+    let check = proto::Check {
+        key: "a".into(),
+        condition: Some(proto::Condition {
+            kind: Some(proto::condition::Kind::Present(true)),
+        }),
+    };
+    let delete = |key: &str| proto::Operation {
+        kind: Some(proto::operation::Kind::Delete(proto::DeleteRequest {
+            key: key.into(),
+            ..Default::default()
+        })),
+    };
+    let refused = async |checks, operations| {
+        let request = proto::TransactRequest {
+            checks,
+            operations,
+            ..Default::default()
+        };
+        let status = serve(&[]).transact(request).await.unwrap_err();
+        let info = status.get_details_error_info().unwrap();
+        (status.code(), info.reason, info.metadata)
+    };
+    let (code, reason, metadata) = refused(vec![check], vec![]).await;
+    assert_eq!((code, &*reason), (Code::Aborted, "CHECK_FAILED"));
+    assert_eq!(metadata["check_index"], "0");
+    assert_eq!(metadata["key"], "a");
+    assert_eq!(metadata["current_version"], "0");
+
+    let (code, reason, metadata) = refused(vec![], vec![delete("b"), delete("c")]).await;
+    assert_eq!((code, &*reason), (Code::NotFound, "KEY_NOT_FOUND"));
+    assert_eq!(metadata["operation_index"], "1");
+    assert_eq!(metadata["key"], "c");
+
+    let (code, reason, metadata) = refused(vec![], vec![delete("b"), delete("b")]).await;
+    assert_eq!((code, &*reason), (Code::InvalidArgument, "FIELD_CONFLICT"));
+    assert_eq!(metadata["operation_index"], "1");
+    assert_eq!(metadata["field"], "operations[1].delete.key");
 }
 
 #[tokio::test]
