@@ -45,7 +45,7 @@ impl Server {
         let (opening, state) = (Opening::new(), State::new());
         let context = Context {
             config: limits.serve,
-            routes: grpc::routes(opening.clone(), state.clone(), grpc::Config::default()),
+            services: grpc::services(opening.clone(), state.clone(), grpc::Config::default()),
             gate: Gate::new(limits.gate, state, grpc::wire()),
         };
         let bound = bind(limits.serve.listen).unwrap();

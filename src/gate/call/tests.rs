@@ -1,5 +1,7 @@
 //! Calls through a gate to services that misbehave.
 
+use bytes::Bytes;
+use http::HeaderMap;
 use http_body_util::{BodyExt, Empty};
 use tower::service_fn;
 
@@ -38,8 +40,8 @@ fn refusal(reply: &Reply) -> Option<&str> {
 #[tokio::test]
 async fn panic_in_a_call_is_its_answer() {
     let gate = gate();
-    let routes = service_fn(|_| async { panic!("on purpose") });
-    let reply = gate.clone().call(PEER, routes, request()).await;
+    let mut routes = service_fn(|_| Box::pin(async { panic!("on purpose") }));
+    let reply = gate.call(PEER, &mut routes, request()).await.unwrap();
     assert_eq!(refusal(&reply), Some("Panicked"));
     drop(reply);
     assert_eq!(gate.0.load.calls(), 0);
@@ -48,11 +50,13 @@ async fn panic_in_a_call_is_its_answer() {
 #[tokio::test]
 async fn call_counts_until_its_reply_is_dropped() {
     let gate = gate();
-    let routes = service_fn(|_| async {
-        let reply = http_body_util::Full::new(Bytes::from(vec![0; 5000]));
-        Ok(Response::new(Body::new(reply)))
+    let mut routes = service_fn(|_| {
+        Box::pin(async {
+            let reply = http_body_util::Full::new(Bytes::from(vec![0; 5000]));
+            Ok(Response::new(Body::new(reply)))
+        })
     });
-    let reply = gate.clone().call(PEER, routes, request()).await;
+    let reply = gate.call(PEER, &mut routes, request()).await.unwrap();
     assert_eq!(gate.0.load.calls(), 1);
     let bytes = reply.into_body().collect().await.unwrap().to_bytes();
     assert_eq!((gate.0.load.calls(), gate.0.load.bytes()), (0, 5000));
@@ -62,14 +66,16 @@ async fn call_counts_until_its_reply_is_dropped() {
 
 #[tokio::test]
 async fn error_at_the_end_of_a_stream_is_told_as_ours() {
-    let routes = service_fn(|_| async {
-        let mut trailers = HeaderMap::new();
-        trailers.insert("grpc-status", "11".parse().unwrap());
-        let reply = http_body_util::Full::new(Bytes::from_static(b"some"));
-        let reply = reply.with_trailers(std::future::ready(Some(Ok(trailers))));
-        Ok(Response::new(Body::new(reply)))
+    let mut routes = service_fn(|_| {
+        Box::pin(async {
+            let mut trailers = HeaderMap::new();
+            trailers.insert("grpc-status", "11".parse().unwrap());
+            let reply = http_body_util::Full::new(Bytes::from_static(b"some"));
+            let reply = reply.with_trailers(std::future::ready(Some(Ok(trailers))));
+            Ok(Response::new(Body::new(reply)))
+        })
     });
-    let reply = gate().call(PEER, routes, request()).await;
+    let reply = gate().call(PEER, &mut routes, request()).await.unwrap();
     let trailers = reply.into_body().collect().await.unwrap();
     let refusal = trailers.trailers().unwrap().get("refusal").unwrap();
     assert_eq!(refusal, "MessageTooLarge { message_bytes_max: 4194304 }");
@@ -77,17 +83,20 @@ async fn error_at_the_end_of_a_stream_is_told_as_ours() {
 
 #[tokio::test(start_paused = true)]
 async fn stream_that_is_late_from_its_first_message_on_says_so() {
-    let routes = service_fn(|_| async {
-        // Begun in time, and then there is nothing to send.
-        let messages = tokio_stream::pending::<Result<http_body::Frame<Bytes>, tonic::Status>>();
-        let reply = http_body_util::StreamBody::new(messages);
-        Ok(Response::new(Body::new(reply)))
+    let mut routes = service_fn(|_| {
+        Box::pin(async {
+            // Begun in time, and then there is nothing to send.
+            let messages =
+                tokio_stream::pending::<Result<http_body::Frame<Bytes>, tonic::Status>>();
+            let reply = http_body_util::StreamBody::new(messages);
+            Ok(Response::new(Body::new(reply)))
+        })
     });
     for timeout in ["0n", "1S"] {
         let mut request = request();
         let timeout = timeout.parse().unwrap();
         request.headers_mut().insert("grpc-timeout", timeout);
-        let reply = gate().call(PEER, routes, request).await;
+        let reply = gate().call(PEER, &mut routes, request).await.unwrap();
         let trailers = reply.into_body().collect().await.unwrap();
         let refusal = trailers.trailers().unwrap().get("refusal").unwrap();
         assert_eq!(refusal, "Deadline");
