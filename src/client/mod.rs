@@ -57,7 +57,7 @@ pub mod several;
 pub mod single;
 pub mod value;
 pub mod watch;
-mod wording;
+pub mod wording;
 
 use std::{
     sync::{
@@ -72,8 +72,17 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::{
     client::{
-        call::Call, config::Config, error::Error, pipeline::PipelineCall, range::Range,
-        retry::Throttle, value::Value, watch::WatchCall,
+        call::Call,
+        config::Config,
+        error::Error,
+        pipeline::PipelineCall,
+        range::Range,
+        ranges::{DeleteRange, List},
+        retry::Throttle,
+        several::{Batch, Transact},
+        single::{Delete, Get, Increment, Set, Touch},
+        value::Value,
+        watch::WatchCall,
     },
     proto::{
         self as pb, admin_service_client::AdminServiceClient, kv_service_client::KvServiceClient,
@@ -156,28 +165,28 @@ impl Client {
     }
 
     /// Reads an entry. A miss is no error.
-    pub fn get(&self, key: impl Into<String>) -> Call<pb::GetRequest> {
+    pub fn get(&self, key: impl Into<String>) -> Get {
         Call::new(self, operation::get(key).message)
     }
 
     /// Stores a value, in place of what was there.
-    pub fn set(&self, key: impl Into<String>, value: impl Into<Value>) -> Call<pb::SetRequest> {
+    pub fn set(&self, key: impl Into<String>, value: impl Into<Value>) -> Set {
         Call::new(self, operation::set(key, value).message)
     }
 
     /// Removes a key. Removing an absent one is no error.
-    pub fn delete(&self, key: impl Into<String>) -> Call<pb::DeleteRequest> {
+    pub fn delete(&self, key: impl Into<String>) -> Delete {
         Call::new(self, operation::delete(key).message)
     }
 
     /// Adds 1 to a number, or what [`Call::by`] says; creates it when absent.
-    pub fn increment(&self, key: impl Into<String>) -> Call<pb::IncrementRequest> {
+    pub fn increment(&self, key: impl Into<String>) -> Increment {
         Call::new(self, operation::increment(key).message)
     }
 
     /// Moves the deadline of an entry, and reads it. Without a deadline it gets
     /// the server's default.
-    pub fn touch(&self, key: impl Into<String>) -> Call<pb::TouchRequest> {
+    pub fn touch(&self, key: impl Into<String>) -> Touch {
         Call::new(self, operation::touch(key).message)
     }
 
@@ -202,7 +211,7 @@ impl Client {
     /// assert!(refused.is_refused_condition());
     /// # Ok(()) });
     /// ```
-    pub fn batch(&self) -> Call<pb::BatchRequest> {
+    pub fn batch(&self) -> Batch {
         Call::new(self, pb::BatchRequest::default())
     }
 
@@ -222,7 +231,7 @@ impl Client {
     /// println!("done at {}", done.version);
     /// # Ok(()) }
     /// ```
-    pub fn transact(&self) -> Call<pb::TransactRequest> {
+    pub fn transact(&self) -> Transact {
         Call::new(self, pb::TransactRequest::default())
     }
 
@@ -244,7 +253,7 @@ impl Client {
     /// assert_eq!(keys, ["user/1", "user/2"]);
     /// # Ok(()) });
     /// ```
-    pub fn list(&self, range: Range) -> Call<pb::ListRequest> {
+    pub fn list(&self, range: Range) -> List {
         let range = Some(range.into());
         Call::new(
             self,
@@ -257,7 +266,7 @@ impl Client {
 
     /// Removes the keys of a range, which may not be every key: a bounded
     /// number when awaited, all of them by [`Call::to_the_end`].
-    pub fn delete_range(&self, range: Range) -> Call<pb::DeleteRangeRequest> {
+    pub fn delete_range(&self, range: Range) -> DeleteRange {
         let range = Some(range.into());
         Call::new(
             self,
@@ -269,7 +278,7 @@ impl Client {
     }
 
     /// [`Self::delete_range`] of every key.
-    pub fn delete_all(&self) -> Call<pb::DeleteRangeRequest> {
+    pub fn delete_all(&self) -> DeleteRange {
         Call::new(
             self,
             pb::DeleteRangeRequest {

@@ -6,7 +6,7 @@ use crate::{
         call::{Call, Listed, Rpc},
         entry::Entry,
         error::Error,
-        single::{Counted, Deleted, Stored, Touched},
+        single::{Counted, Delete, Deleted, Get, Increment, Set, Stored, Touch, Touched},
         value::Value,
     },
     proto as pb,
@@ -32,7 +32,7 @@ pub enum Outcome {
 }
 
 /// Reads an entry.
-pub fn get(key: impl Into<String>) -> Call<pb::GetRequest, Listed> {
+pub fn get(key: impl Into<String>) -> Get<Listed> {
     Call::listed(pb::GetRequest {
         key: key.into(),
         ..pb::GetRequest::default()
@@ -40,7 +40,7 @@ pub fn get(key: impl Into<String>) -> Call<pb::GetRequest, Listed> {
 }
 
 /// Stores a value.
-pub fn set(key: impl Into<String>, value: impl Into<Value>) -> Call<pb::SetRequest, Listed> {
+pub fn set(key: impl Into<String>, value: impl Into<Value>) -> Set<Listed> {
     Call::listed(pb::SetRequest {
         key: key.into(),
         value: Some(value.into().into()),
@@ -49,7 +49,7 @@ pub fn set(key: impl Into<String>, value: impl Into<Value>) -> Call<pb::SetReque
 }
 
 /// Removes a key.
-pub fn delete(key: impl Into<String>) -> Call<pb::DeleteRequest, Listed> {
+pub fn delete(key: impl Into<String>) -> Delete<Listed> {
     Call::listed(pb::DeleteRequest {
         key: key.into(),
         ..pb::DeleteRequest::default()
@@ -57,7 +57,7 @@ pub fn delete(key: impl Into<String>) -> Call<pb::DeleteRequest, Listed> {
 }
 
 /// Adds 1 to a number, or what [`Call::by`] says.
-pub fn increment(key: impl Into<String>) -> Call<pb::IncrementRequest, Listed> {
+pub fn increment(key: impl Into<String>) -> Increment<Listed> {
     Call::listed(pb::IncrementRequest {
         key: key.into(),
         ..pb::IncrementRequest::default()
@@ -65,7 +65,7 @@ pub fn increment(key: impl Into<String>) -> Call<pb::IncrementRequest, Listed> {
 }
 
 /// Moves a deadline.
-pub fn touch(key: impl Into<String>) -> Call<pb::TouchRequest, Listed> {
+pub fn touch(key: impl Into<String>) -> Touch<Listed> {
     Call::listed(pb::TouchRequest {
         key: key.into(),
         ..pb::TouchRequest::default()

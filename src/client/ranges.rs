@@ -22,6 +22,12 @@ use crate::{
     proto as pb,
 };
 
+/// A page of a listing, or all of it.
+pub type List = Call<pb::ListRequest>;
+
+/// The removal of a range.
+pub type DeleteRange = Call<pb::DeleteRangeRequest>;
+
 /// A page of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
@@ -55,7 +61,7 @@ pub struct Removed {
     pub more: bool,
 }
 
-impl Call<pb::ListRequest> {
+impl List {
     /// How many entries a page has at most; the server may give fewer. 0, the
     /// default: as many as the server gives.
     pub fn page_size(mut self, page_size: i32) -> Self {
@@ -135,7 +141,7 @@ impl fmt::Debug for Entries {
     }
 }
 
-impl Call<pb::DeleteRangeRequest> {
+impl DeleteRange {
     /// Goes on until nothing is left of the range, and counts all that was
     /// removed. The timeout is that of each step.
     ///

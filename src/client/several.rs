@@ -12,6 +12,12 @@ use crate::{
     proto as pb,
 };
 
+/// Several operations, each for itself.
+pub type Batch = Call<pb::BatchRequest>;
+
+/// Several operations, all or none.
+pub type Transact = Call<pb::TransactRequest>;
+
 /// What a transaction did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transacted {
@@ -21,7 +27,7 @@ pub struct Transacted {
     pub version: i64,
 }
 
-impl Call<pb::BatchRequest> {
+impl Batch {
     /// One more operation, after those before it.
     pub fn then(mut self, operation: impl Into<Operation>) -> Self {
         self.message.operations.push(operation.into().into());
@@ -45,7 +51,7 @@ impl Call<pb::BatchRequest> {
     }
 }
 
-impl Call<pb::TransactRequest> {
+impl Transact {
     /// One more operation. A key may be changed by one of them only.
     pub fn then(mut self, operation: impl Into<Operation>) -> Self {
         self.message.operations.push(operation.into().into());

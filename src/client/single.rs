@@ -7,12 +7,27 @@ use tonic::{Response, Status};
 use crate::{
     client::{
         Stubs,
-        call::{Call, Rpc},
+        call::{Call, Rpc, Single},
         entry::{Entry, entry, time},
         error::Error,
     },
     proto as pb,
 };
+
+/// Reads an entry.
+pub type Get<T = Single> = Call<pb::GetRequest, T>;
+
+/// Stores a value.
+pub type Set<T = Single> = Call<pb::SetRequest, T>;
+
+/// Removes a key.
+pub type Delete<T = Single> = Call<pb::DeleteRequest, T>;
+
+/// Adds to a number.
+pub type Increment<T = Single> = Call<pb::IncrementRequest, T>;
+
+/// Moves a deadline.
+pub type Touch<T = Single> = Call<pb::TouchRequest, T>;
 
 /// What Set stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +71,7 @@ pub struct Touched {
     pub applied: bool,
 }
 
-impl<T> Call<pb::IncrementRequest, T> {
+impl<T> Increment<T> {
     /// Adds this instead of 1; may be negative.
     pub fn by(mut self, delta: i64) -> Self {
         self.message.delta = Some(delta);
@@ -82,7 +97,7 @@ impl<T> Call<pb::IncrementRequest, T> {
     }
 }
 
-impl<T> Call<pb::TouchRequest, T> {
+impl<T> Touch<T> {
     /// Only if the new deadline is later than the present one.
     pub fn only_extend(mut self) -> Self {
         self.message.set_mode(pb::TouchMode::OnlyExtend);

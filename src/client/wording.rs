@@ -1,4 +1,5 @@
-//! What several requests can say, in one way.
+//! What several requests can say, in one way: the bounds of the methods of
+//! [`Call`](crate::client::call::Call).
 
 use std::time::{Duration, SystemTime};
 
@@ -19,31 +20,37 @@ pub enum Deadline {
 
 /// Can be made on a condition.
 pub trait Conditional {
+    /// The condition that it is made on.
     fn condition(&mut self) -> &mut Option<pb::Condition>;
 }
 
 /// Can say when an entry expires.
 pub trait Expiring {
+    /// Takes this deadline.
     fn expires(&mut self, deadline: Deadline);
 }
 
 /// Can leave the deadline as it is.
 pub trait Keeping {
+    /// Keeps the deadline of the entry that is there.
     fn keep_expiry(&mut self);
 }
 
 /// Can answer with the entry before.
 pub trait Returning {
+    /// Asks for the entry before.
     fn return_previous(&mut self);
 }
 
 /// Can leave the value out of the answer.
 pub trait Reading {
+    /// Asks for no value.
     fn omit_value(&mut self);
 }
 
 /// Can be told from others like it.
 pub trait Identified {
+    /// The id by which it is told from others.
     fn request_id(&mut self) -> &mut String;
 }
 

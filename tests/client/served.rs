@@ -12,7 +12,7 @@ use nanokv::{
     serve::{
         self,
         bind::bind,
-        connection::Context,
+        connection::{Context, Services},
         run::run,
         stop::{Stop, StopHandle},
     },
@@ -34,7 +34,7 @@ pub(crate) struct Served {
 impl Served {
     /// A memory store.
     pub(crate) fn store() -> Self {
-        Self::start(|opening, state| grpc::routes(opening, state, grpc::Config::default()))
+        Self::start(|opening, state| grpc::services(opening, state, grpc::Config::default()))
     }
 
     /// Other services.
@@ -42,14 +42,16 @@ impl Served {
         Self::start(|_, _| routes)
     }
 
-    fn start(routes: impl FnOnce(Opening<Memory<HeldClock>>, State) -> Routes) -> Self {
+    fn start<S: Services + Sync>(
+        services: impl FnOnce(Opening<Memory<HeldClock>>, State) -> S,
+    ) -> Self {
         let (opening, state) = (Opening::new(), State::new());
         let context = Context {
             config: serve::config::Config {
                 workers: 1,
                 ..serve::config::Config::default()
             },
-            routes: routes(opening.clone(), state.clone()),
+            services: services(opening.clone(), state.clone()),
             gate: Gate::new(gate::config::Config::default(), state, grpc::wire()),
         };
         let bound = bind("127.0.0.1:0".parse().unwrap()).unwrap();
