@@ -2,21 +2,15 @@
 
 use std::process::ExitCode;
 
-use nanokv::commands::{self, config, health, serve};
+use nanokv::commands;
 
 fn main() -> ExitCode {
     // What is typed wrong ends here, with 2.
     let typed = commands::command_line().get_matches();
-    let done = match typed.subcommand() {
-        Some(("health", typed)) => health::run(typed),
-        Some(("config", typed)) => config::run(typed),
-        Some((_, typed)) => serve::run(typed),
-        None => serve::run(&typed),
-    };
-    match done {
+    match commands::run(&typed) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("nanokv: {failure}");
+            failure.tell();
             failure.exit_code()
         }
     }

@@ -75,6 +75,12 @@ impl Error {
         self.0.metadata.get(name).map(String::as_str)
     }
 
+    /// Every changing part of the message, by its name.
+    pub fn all_metadata(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.0.metadata.iter();
+        all.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The fields that break a rule, when the code is `InvalidArgument`.
     #[must_use]
     pub fn violations(&self) -> &[Violation] {

@@ -1,10 +1,7 @@
 //! `nanokv health`: asks a server how it is, for the health check of a
 //! container.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use tokio::{runtime, time::timeout};
@@ -13,7 +10,10 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use crate::{commands::failure::Failure, config::load::load};
+use crate::{
+    commands::{failure::Failure, server::reachable},
+    config::load::load,
+};
 
 const ADDRESS: &str = "address";
 const SERVICE: &str = "service";
@@ -85,16 +85,6 @@ pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
     .map_err(|reason| Failure::failed(format!("{address} {reason}")))
 }
 
-/// Where a server that listens on `listen` is reached from this machine.
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listen.port())
-}
-
 async fn ask(address: SocketAddr, service: String) -> Result<ServingStatus, String> {
     let channel = Endpoint::from_shared(format!("http://{address}"))
         .map_err(|error| error.to_string())?
@@ -117,25 +107,5 @@ fn innermost(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => innermost(source),
         None => error.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_server_that_listens_everywhere_is_reached_over_loopback() {
-        for (listen, reached) in [
-            ("0.0.0.0:1", "127.0.0.1:1"),
-            ("[::]:2", "[::1]:2"),
-            ("10.0.0.7:3", "10.0.0.7:3"),
-        ] {
-            assert_eq!(
-                reachable(listen.parse().unwrap()),
-                reached.parse().unwrap(),
-                "{listen}"
-            );
-        }
     }
 }

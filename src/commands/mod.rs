@@ -1,13 +1,30 @@
 //! What can be typed: `nanokv` alone serves.
 
+pub mod check;
+pub mod completions;
 pub mod config;
+pub mod del;
+pub mod delete_range;
 pub mod failure;
+pub mod get;
 pub mod health;
+pub mod incr;
+pub mod input;
+pub mod json;
+pub mod list;
 pub mod serve;
+pub mod server;
+pub mod set;
+pub mod span;
+pub mod terms;
+pub mod touch;
+pub mod txn;
+pub mod watch;
+pub mod words;
 
-use clap::Command;
+use clap::{ArgMatches, Command};
 
-use crate::config::flags;
+use crate::{commands::failure::Failure, config::flags};
 
 /// Everything that can be typed.
 #[must_use]
@@ -18,7 +35,8 @@ pub fn command_line() -> Command {
         .after_help(
             "Every setting is also a variable (--log-level: NANOKV_LOG_LEVEL) and a key of the \
              file (log_level).\nFlags win over variables, and variables over the file.\n\
-             Exit codes: 0 done, 1 failed, 2 wrong usage.",
+             Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the key is absent, 4 a condition is \
+             not met,\n5 the server cannot be reached or did not answer in time.",
         )
         // Flags of `serve` before another command would mean nothing.
         .args_conflicts_with_subcommands(true)
@@ -26,8 +44,43 @@ pub fn command_line() -> Command {
             flags::declare(Command::new("serve"))
                 .about("Serves the store until a signal: what nanokv alone does"),
         )
-        .subcommand(health::command())
-        .subcommand(config::command())
+        .subcommands([
+            get::command(),
+            set::command(),
+            del::command(),
+            incr::command(),
+            touch::command(),
+            list::command(),
+            watch::command(),
+            txn::command(),
+            delete_range::command(),
+            health::command(),
+            config::command(),
+            completions::command(),
+        ])
+}
+
+/// Does what was typed.
+///
+/// # Errors
+/// Why it was not done.
+pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
+    match typed.subcommand() {
+        Some(("get", typed)) => get::run(typed),
+        Some(("set", typed)) => set::run(typed),
+        Some(("del", typed)) => del::run(typed),
+        Some(("incr", typed)) => incr::run(typed),
+        Some(("touch", typed)) => touch::run(typed),
+        Some(("list", typed)) => list::run(typed),
+        Some(("watch", typed)) => watch::run(typed),
+        Some(("txn", typed)) => txn::run(typed),
+        Some(("delete-range", typed)) => delete_range::run(typed),
+        Some(("health", typed)) => health::run(typed),
+        Some(("config", typed)) => config::run(typed),
+        Some(("completions", typed)) => completions::run(typed),
+        Some((_, typed)) => serve::run(typed),
+        None => serve::run(typed),
+    }
 }
 
 #[cfg(test)]
