@@ -40,6 +40,52 @@
 //! assert_eq!(second.current_version(), Some(first.version));
 //! # Ok(()) });
 //! ```
+//!
+//! **Recipes.** A cache in front of something slow:
+//!
+//! ```
+//! # mod server { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/docs/server.rs")); }
+//! # server::run(async |address| {
+//! # use std::time::Duration;
+//! # use nanokv::client::{Client, entry::Entry, reason::Reason, value::Value};
+//! # let kv = Client::new(address)?;
+//! # async fn load() -> String { "1.20".to_owned() }
+//! let price = match kv.get("price/apple").await? {
+//!     Some(Entry { value: Some(Value::Text(price)), .. }) => price,
+//!     _ => {
+//!         let price = load().await;
+//!         // If it is still absent: a writer may have kept something newer.
+//!         let keep = kv.set("price/apple", price.as_str()).ttl(Duration::from_secs(300));
+//!         match keep.if_absent().await {
+//!             Err(error) if error.reason() != Some(&Reason::KeyExists) => return Err(error.into()),
+//!             _ => price,
+//!         }
+//!     }
+//! };
+//! assert_eq!(price, "1.20");
+//! # Ok(()) });
+//! ```
+//!
+//! A lock, whose version is the fencing token of its holder:
+//!
+//! ```
+//! # mod server { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/docs/server.rs")); }
+//! # server::run(async |address| {
+//! # use std::time::Duration;
+//! # use nanokv::client::{Client, operation};
+//! # let kv = Client::new(address)?;
+//! let ttl = Duration::from_secs(10);
+//! let token = kv.set("lock", "me").ttl(ttl).if_absent().await?.version;
+//! // While it works, about every third of the ttl; a touch takes no version.
+//! kv.touch("lock").ttl(ttl).if_version(token).await?;
+//! // In the same store nothing is changed by who has lost the lock.
+//! let fenced = kv.transact().check_version("lock", token);
+//! fenced.then(operation::set("report", "done")).await?;
+//! kv.delete("lock").if_version(token).await?;
+//! # Ok(()) });
+//! ```
+//!
+//! Both are whole in the crate's `examples`.
 
 mod attempt;
 pub mod call;
@@ -217,10 +263,14 @@ impl Client {
 
     /// Carries out several operations all together or not at all.
     ///
-    /// ```no_run
-    /// # async fn example(kv: nanokv::client::Client) -> Result<(), nanokv::client::error::Error> {
-    /// use nanokv::client::operation;
+    /// ```
+    /// # mod server { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/docs/server.rs")); }
+    /// # server::run(async |address| {
+    /// use nanokv::client::{Client, operation};
     ///
+    /// # let kv = Client::new(address)?;
+    /// # kv.set("from", 50).await?;
+    /// # kv.set("to", 50).await?;
     /// let from = kv.get("from").await?.expect("an account");
     /// let done = kv
     ///     .transact()
@@ -228,8 +278,8 @@ impl Client {
     ///     .then(operation::increment("from").by(-10).min(0))
     ///     .then(operation::increment("to").by(10).if_present())
     ///     .await?;
-    /// println!("done at {}", done.version);
-    /// # Ok(()) }
+    /// assert!(done.version > from.version);
+    /// # Ok(()) });
     /// ```
     pub fn transact(&self) -> Transact {
         Call::new(self, pb::TransactRequest::default())
@@ -289,11 +339,40 @@ impl Client {
     }
 
     /// Follows the changes of the keys of a range.
+    ///
+    /// ```
+    /// # mod server { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/docs/server.rs")); }
+    /// # server::run(async |address| {
+    /// use nanokv::client::{Client, range::Range, watch::Update};
+    ///
+    /// # let kv = Client::new(address)?;
+    /// let mut watch = kv.watch(Range::prefix("user/")).await?;
+    /// let stored = kv.set("user/1", "Ada").await?;
+    /// let Some(Update::Event(event)) = watch.next().await.transpose()? else {
+    ///     panic!("no event");
+    /// };
+    /// assert_eq!(event.entry.version, stored.version);
+    /// # Ok(()) });
+    /// ```
     pub fn watch(&self, range: Range) -> WatchCall {
         WatchCall::new(self, range)
     }
 
     /// Opens a stream of lists of operations, which do not wait for each other.
+    ///
+    /// ```
+    /// # mod server { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/docs/server.rs")); }
+    /// # server::run(async |address| {
+    /// use nanokv::client::{Client, operation};
+    ///
+    /// # let kv = Client::new(address)?;
+    /// let pipeline = kv.pipeline().await?;
+    /// let first = pipeline.send([operation::set("a", 1)]).await?;
+    /// let second = pipeline.send([operation::increment("a")]).await?;
+    /// assert!(first.await?[0].is_ok());
+    /// assert!(second.await?[0].is_ok());
+    /// # Ok(()) });
+    /// ```
     pub fn pipeline(&self) -> PipelineCall {
         PipelineCall::new(self)
     }

@@ -8,8 +8,11 @@ use std::{
     vec,
 };
 
-use futures_util::stream::{BoxStream, unfold};
-use tokio_stream::{Stream, StreamExt};
+use futures_util::{
+    StreamExt,
+    stream::{BoxStream, unfold},
+};
+use tokio_stream::Stream;
 use tonic::{Response, Status};
 
 use crate::{
@@ -87,7 +90,7 @@ impl List {
             Some((page, token.map(|token| call.page_token(token))))
         });
         Entries {
-            pages: Box::pin(pages),
+            pages: pages.fuse().boxed(),
             page: Vec::new().into_iter(),
             version: None,
         }

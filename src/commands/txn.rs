@@ -3,15 +3,18 @@
 use clap::{Arg, ArgMatches, Command};
 
 use crate::{
-    client::{operation::Operation, several::Transact},
+    client::operation::Operation,
     commands::{
-        check, del,
+        check::{self, Check},
+        del,
         failure::Failure,
         get, incr,
         input::read_text,
         json,
         server::{self, ask},
-        set, touch, words,
+        set,
+        terms::typed_key,
+        touch, words,
     },
 };
 
@@ -45,15 +48,23 @@ pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
     let text = read_text(&path)?;
     let lines = lines(&path, &text)?;
     ask(typed, async |kv| {
-        let call = lines
-            .into_iter()
-            .fold(kv.transact(), |call, line| line(call));
+        let mut call = kv.transact();
+        let mut labels = Vec::new();
+        for line in lines {
+            match line {
+                Line::Check(check) => call = check.add_to(call),
+                Line::Operation { label, operation } => {
+                    call = call.then(operation);
+                    labels.push(label);
+                }
+            }
+        }
         let done = call.await?;
         if server::json(typed) {
             return Ok(words::line(json::transacted(&done).to_string())?);
         }
-        for outcome in &done.outcomes {
-            words::line(words::outcome(outcome))?;
+        for (label, outcome) in labels.iter().zip(&done.outcomes) {
+            words::line(format!("{label}: {}", words::outcome(outcome)))?;
         }
         Ok(words::line(match done.version {
             0 => "done, without a change".to_owned(),
@@ -63,7 +74,10 @@ pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
 }
 
 /// What a line adds to a transaction.
-type Line = Box<dyn FnOnce(Transact) -> Transact>;
+enum Line {
+    Check(Check),
+    Operation { label: String, operation: Operation },
+}
 
 fn lines(path: &str, text: &str) -> Result<Vec<Line>, Failure> {
     let mut lines = Vec::new();
@@ -103,24 +117,25 @@ fn vocabulary() -> Command {
 }
 
 fn read_line(typed: &ArgMatches) -> Result<Line, Failure> {
-    let operation: Operation = match typed.subcommand() {
-        Some(("get", typed)) => get::operation(typed).into(),
-        Some(("set", typed)) => set::operation(typed)?.into(),
-        Some(("del", typed)) => del::operation(typed).into(),
-        Some(("incr", typed)) => incr::operation(typed).into(),
-        Some(("touch", typed)) => touch::operation(typed).into(),
-        Some(("check", typed)) => {
-            let check = check::typed(typed);
-            return Ok(Box::new(|call| check.add_to(call)));
-        }
-        _ => return Err(Failure::misused("no command")),
+    let Some((name, typed)) = typed.subcommand() else {
+        return Err(Failure::misused("no command"));
     };
-    Ok(Box::new(|call| call.then(operation)))
+    let operation: Operation = match name {
+        "get" => get::operation(typed).into(),
+        "set" => set::operation(typed)?.into(),
+        "del" => del::operation(typed).into(),
+        "incr" => incr::operation(typed).into(),
+        "touch" => touch::operation(typed).into(),
+        _ => return Ok(Line::Check(check::typed(typed))),
+    };
+    let label = format!("{name} {}", words::key(&typed_key(typed)));
+    Ok(Line::Operation { label, operation })
 }
 
-/// What is wrong, without how it would be right.
+/// What is wrong, in one line, without how it would be right.
 fn in_short(error: &clap::Error) -> String {
     let text = error.to_string();
-    let first = text.lines().next().unwrap_or_default();
-    first.trim_start_matches("error: ").to_owned()
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let first = first.trim_start_matches("error: ");
+    first.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -56,7 +56,7 @@ pub fn command() -> Command {
                 .value_parser(value_parser!(u64).range(1..))
                 .help("Ends after so many changes"),
         ])
-        .group(ArgGroup::new("start").args([SNAPSHOT, AFTER_VERSION]));
+        .group(ArgGroup::new("beginning").args([SNAPSHOT, AFTER_VERSION]));
     server::declare(span::declare(command))
 }
 

@@ -85,7 +85,10 @@ pub fn touched(touched: &Touched) -> String {
 pub fn outcome(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Get(None) => "is absent".to_owned(),
-        Outcome::Get(Some(found)) => entry(found),
+        Outcome::Get(Some(found)) => {
+            let [_, value, version, expiry] = columns(found);
+            format!("{value} at version {version}, {expiry}")
+        }
         Outcome::Set(set) => stored(set),
         Outcome::Delete(delete) => deleted(delete),
         Outcome::Increment(increment) => counted(increment),

@@ -3,10 +3,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+#[path = "../../examples/cache_aside.rs"]
+#[expect(dead_code, reason = "an example has a main of its own")]
+mod cache_aside;
 mod calls;
 mod deadlines;
 mod line;
+#[path = "../../examples/lock.rs"]
+#[expect(dead_code, reason = "an example has a main of its own")]
+mod lock;
 mod pipelines;
+mod recipes;
 mod retries;
 mod scripted;
 mod served;

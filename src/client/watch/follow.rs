@@ -47,7 +47,7 @@ pub(super) async fn follow(call: WatchCall) -> Result<Watch, Error> {
             Err(error) => (Err(error), None),
         })
     });
-    Ok(Watch::new(first, rest.boxed()))
+    Ok(Watch::new(first, rest.fuse().boxed()))
 }
 
 impl Follower {
