@@ -54,6 +54,10 @@ pub struct Wire {
     /// Whether the request of this method of a service is a stream, which may
     /// take its time.
     pub is_stream: fn(&str, &str) -> bool,
+    /// Whether the reply of this method of a service is a stream that may go on
+    /// for ever. It has limits of its own, and is no call in flight any more
+    /// when its reply begins.
+    pub is_lasting: fn(&str, &str) -> bool,
 }
 
 /// Who calls.
@@ -93,6 +97,13 @@ impl Gate {
         (self.0.wire.is_health)(split(path).0)
     }
 
+    /// Whether the reply to a call of this path may go on for ever.
+    #[must_use]
+    pub fn is_lasting(&self, path: &str) -> bool {
+        let (service, method) = split(path);
+        (self.0.wire.is_lasting)(service, method)
+    }
+
     /// Lets a call through to `routes`, or refuses it. Never fails: a refusal
     /// is an answer.
     pub async fn call<S, B>(self, peer: Peer, routes: S, request: Request<B>) -> Reply
@@ -125,6 +136,7 @@ impl Gate {
             (Ok(share), Ok(wait)) => (share, wait),
             (Err(refusal), _) | (Ok(_), Err(refusal)) => return self.refuse(&refusal),
         };
+        let is_lasting = self.is_lasting(request.uri().path());
         let ending = self.ending(request.headers(), wait);
         let passing = self.pass(routes, request, &ending);
         let passed = match ending.deadline {
@@ -135,6 +147,9 @@ impl Gate {
             None => passing.await,
         };
         match passed {
+            Ok(response) if is_lasting => {
+                response.map(|body| ReplyBody::lasting(body, share.settled(), ending))
+            }
             Ok(response) => response.map(|body| ReplyBody::new(body, share, Some(ending))),
             Err(refusal) => self.refuse(&refusal),
         }

@@ -76,5 +76,6 @@ pub fn wire() -> Wire {
             kv_service_server::SERVICE_NAME => method == "Pipeline",
             _ => reflection::is_reflection(service),
         },
+        is_lasting: |_, _| false,
     }
 }
