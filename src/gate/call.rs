@@ -19,6 +19,7 @@ use tracing::Instrument;
 
 use crate::gate::{
     config::Config,
+    each::Each,
     framing::Framing,
     load::{Load, Share},
     refusal::Refusal,
@@ -58,6 +59,10 @@ pub struct Wire {
     /// for ever. It has limits of its own, and is no call in flight any more
     /// when its reply begins.
     pub is_lasting: fn(&str, &str) -> bool,
+    /// Whether the messages of this method of a service are calls in flight,
+    /// each for itself, and its stream is none. It finds an [`Each`] in the
+    /// extensions of its request.
+    pub counts_each: fn(&str, &str) -> bool,
 }
 
 /// Who calls.
@@ -120,7 +125,7 @@ impl Gate {
         reply
     }
 
-    async fn answer<S, B>(&self, peer: Peer, routes: S, request: Request<B>) -> Reply
+    async fn answer<S, B>(&self, peer: Peer, routes: S, mut request: Request<B>) -> Reply
     where
         S: Service<Request<RequestBody<B>>, Response = Response<Body>, Error = Infallible>,
         B: http_body::Body<Data = Bytes> + Unpin,
@@ -136,8 +141,13 @@ impl Gate {
             (Ok(share), Ok(wait)) => (share, wait),
             (Err(refusal), _) | (Ok(_), Err(refusal)) => return self.refuse(&refusal),
         };
-        let is_lasting = self.is_lasting(request.uri().path());
+        let counts_each = self.counts_each(request.uri().path());
+        let is_lasting = counts_each || self.is_lasting(request.uri().path());
         let ending = self.ending(request.headers(), wait);
+        if counts_each {
+            let each = Each::new(self.0.load.clone(), ending.deadline);
+            request.extensions_mut().insert(each);
+        }
         let passing = self.pass(routes, request, &ending);
         let passed = match ending.deadline {
             Some(at) => match timeout_at(at, passing).await {
@@ -153,6 +163,11 @@ impl Gate {
             Ok(response) => response.map(|body| ReplyBody::new(body, share, Some(ending))),
             Err(refusal) => self.refuse(&refusal),
         }
+    }
+
+    fn counts_each(&self, path: &str) -> bool {
+        let (service, method) = split(path);
+        (self.0.wire.counts_each)(service, method)
     }
 
     fn admit(&self, peer: Peer, path: &str) -> Result<Share, Refusal> {

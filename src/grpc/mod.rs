@@ -77,5 +77,8 @@ pub fn wire() -> Wire {
             _ => reflection::is_reflection(service),
         },
         is_lasting: |_, _| false,
+        counts_each: |service, method| {
+            service == kv_service_server::SERVICE_NAME && method == "Pipeline"
+        },
     }
 }

@@ -22,6 +22,7 @@ fn gate() -> Gate {
         is_health: |service| service == "health",
         is_stream: |_, _| false,
         is_lasting: |_, method| method == "Watch",
+        counts_each: |_, method| method == "Pipeline",
     };
     Gate::new(Config::default(), State::new(), wire)
 }
@@ -83,6 +84,30 @@ async fn reply_that_may_go_on_for_ever_is_no_call_in_flight() {
         drop(frame);
         assert_eq!(gate.0.load.bytes(), 0, "counted until it has left");
     }
+}
+
+#[tokio::test]
+async fn stream_whose_messages_are_calls_is_none_itself() {
+    let gate = gate();
+    let load = gate.0.load.clone();
+    let routes = service_fn(|request: Request<RequestBody<Empty<Bytes>>>| async move {
+        let each = request.extensions().get::<Each>().unwrap();
+        let list = each.enter(100).unwrap();
+        let reply = tokio_stream::once(list).map(|list| {
+            drop(list);
+            Ok::<_, tonic::Status>(http_body::Frame::data(Bytes::from_static(b"x")))
+        });
+        let reply = http_body_util::StreamBody::new(reply);
+        Ok(Response::new(Body::new(reply)))
+    });
+    let mut pipeline = request();
+    *pipeline.uri_mut() = "/service/Pipeline".parse().unwrap();
+    let mut reply = gate.call(PEER, routes, pipeline).await;
+    assert_eq!((load.calls(), load.bytes()), (1, 100), "of its message");
+    let frame = reply.frame().await.unwrap().unwrap();
+    assert_eq!((load.calls(), load.bytes()), (0, 1), "of its reply");
+    drop(frame);
+    assert_eq!(load.bytes(), 0);
 }
 
 #[tokio::test(start_paused = true)]
