@@ -52,6 +52,9 @@ planted![
     batch_stops_at_failure: BatchStopsAtFailure in batch,
     batch_sees_state_before: BatchSeesStateBefore in batch,
     batch_bytes_ignored: BatchBytesIgnored in batch,
+    list_stops_at_failure: BatchStopsAtFailure in pipeline,
+    list_sees_state_before: BatchSeesStateBefore in pipeline,
+    list_bytes_ignored: BatchBytesIgnored in pipeline,
     memory_unbounded: MemoryUnbounded in sizes,
     memory_full_refuses_all: MemoryFullRefusesAll in sizes,
 ];

@@ -9,7 +9,6 @@ contract![
     transact_is_unimplemented,
     delete_range_is_unimplemented,
     watch_is_unimplemented,
-    pipeline_is_unimplemented,
     what_is_unimplemented_is_not_a_capability,
     a_request_id_is_unimplemented,
     a_request_id_in_a_batch_fails_its_slot,
@@ -48,23 +47,10 @@ async fn watch_is_unimplemented(server: Server) {
     }
 }
 
-async fn pipeline_is_unimplemented(server: Server) {
-    let kv = server.start().await;
-    let requests = tokio_stream::iter([pb::PipelineRequest {
-        id: 1,
-        operations: vec![kv.set("a", "1").into()],
-    }]);
-    match kv.client().pipeline(requests).await {
-        Err(status) => unimplemented::<()>(Err(status)),
-        Ok(stream) => unimplemented(stream.into_inner().message().await),
-    }
-    assert_eq!(kv.get("a").await, None);
-}
-
 async fn what_is_unimplemented_is_not_a_capability(server: Server) {
     let kv = server.start().await;
     let capabilities = kv.describe().await.capabilities;
-    for unbuilt in ["Transact", "DeleteRange", "Watch", "Pipeline"] {
+    for unbuilt in ["Transact", "DeleteRange", "Watch"] {
         assert!(!capabilities.iter().any(|name| name == unbuilt));
     }
 }

@@ -52,6 +52,7 @@ const CAPABILITIES: &[&str] = &[
     "Get",
     "Increment",
     "List",
+    "Pipeline",
     "Set",
     "Touch",
 ];

@@ -173,12 +173,8 @@ async fn what_is_not_built_is_unimplemented_by_name() {
             .watch(proto::WatchRequest::default())
             .await
             .unwrap_err(),
-        client
-            .pipeline(tokio_stream::once(proto::PipelineRequest::default()))
-            .await
-            .unwrap_err(),
     ];
-    let names = ["Transact", "DeleteRange", "Watch", "Pipeline"];
+    let names = ["Transact", "DeleteRange", "Watch"];
     for (status, name) in refused.iter().zip(names) {
         assert_eq!(status.code(), Code::Unimplemented);
         let details = status.get_error_details();

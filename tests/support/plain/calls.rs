@@ -37,6 +37,7 @@ impl Engine for PlainEngine {
                     "Get",
                     "Increment",
                     "List",
+                    "Pipeline",
                     "Set",
                     "Touch",
                     "Transact",
@@ -48,6 +49,7 @@ impl Engine for PlainEngine {
                     "Get",
                     "Increment",
                     "List",
+                    "Pipeline",
                     "Set",
                     "Touch",
                 ]
