@@ -120,6 +120,11 @@ pub static SETTINGS: &[Setting] = &[
         "Entries that one DeleteRange removes",
     ),
     call(
+        "pipeline_lists_in_flight_max",
+        number!(Count, 1, 1 << 10, grpc.limits.pipeline_lists_in_flight_max),
+        "Lists of one pipeline at once",
+    ),
+    call(
         "ttl_max",
         number!(Time, 1, YEARS_1000_MS, grpc.expiry.ttl_ms_max),
         "How far ahead a deadline may lie",
@@ -138,6 +143,11 @@ pub static SETTINGS: &[Setting] = &[
         "health_connections_reserved",
         number!(Count, 0, 1 << 16, serve.health_connections_reserved),
         "Connections above connections_max, answered for health alone",
+    ),
+    server(
+        "pipelines_max",
+        number!(Count, 0, 1 << 20, grpc.pipelines_max),
+        "Pipelines at once",
     ),
     server(
         "health_watches_max",

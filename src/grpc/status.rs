@@ -123,6 +123,18 @@ impl From<&Error> for Failure {
     }
 }
 
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::from(&refusal)
+    }
+}
+
 impl From<&Refusal> for Failure {
     fn from(refusal: &Refusal) -> Self {
         match *refusal {
@@ -159,6 +171,12 @@ impl From<&Refusal> for Failure {
                 "TOO_MANY_HEALTH_WATCHES",
                 "health_watches_max",
                 health_watches_max,
+            ),
+            Refusal::Pipelines { pipelines_max } => past(
+                Code::ResourceExhausted,
+                "TOO_MANY_PIPELINES",
+                "pipelines_max",
+                pipelines_max,
             ),
             Refusal::RequestRead {
                 request_read_ms_max,

@@ -65,6 +65,9 @@ planted![
     delete_range_takes_expired: DeleteRangeTakesExpired in delete_range,
     delete_range_takes_end: DeleteRangeTakesEnd in delete_range,
     delete_range_takes_one_version: DeleteRangeTakesOneVersion in delete_range,
+    list_stops_at_failure: BatchStopsAtFailure in pipeline,
+    list_sees_state_before: BatchSeesStateBefore in pipeline,
+    list_bytes_ignored: BatchBytesIgnored in pipeline,
     memory_unbounded: MemoryUnbounded in sizes,
     memory_full_refuses_all: MemoryFullRefusesAll in sizes,
 ];

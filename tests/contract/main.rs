@@ -31,6 +31,8 @@ mod listing;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod pipeline;
+#[cfg(test)]
 mod sizes;
 #[cfg(test)]
 #[path = "../support/mod.rs"]

@@ -7,7 +7,6 @@ use crate::support::{refusal::Refusal, server::Server, words::number};
 
 contract![
     watch_is_unimplemented,
-    pipeline_is_unimplemented,
     what_is_unimplemented_is_not_a_capability,
     a_request_id_is_unimplemented,
     a_request_id_in_a_batch_fails_its_slot,
@@ -25,23 +24,10 @@ async fn watch_is_unimplemented(server: Server) {
     }
 }
 
-async fn pipeline_is_unimplemented(server: Server) {
-    let kv = server.start().await;
-    let requests = tokio_stream::iter([pb::PipelineRequest {
-        id: 1,
-        operations: vec![kv.set("a", "1").into()],
-    }]);
-    match kv.client().pipeline(requests).await {
-        Err(status) => unimplemented::<()>(Err(status)),
-        Ok(stream) => unimplemented(stream.into_inner().message().await),
-    }
-    assert_eq!(kv.get("a").await, None);
-}
-
 async fn what_is_unimplemented_is_not_a_capability(server: Server) {
     let kv = server.start().await;
     let capabilities = kv.describe().await.capabilities;
-    for unbuilt in ["Watch", "Pipeline", "Unheard"] {
+    for unbuilt in ["Watch", "Unheard"] {
         assert!(!capabilities.iter().any(|name| name == unbuilt));
     }
 }

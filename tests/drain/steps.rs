@@ -22,7 +22,7 @@ fn long_grace() -> Server {
 }
 
 /// A server that waits for ever for its calls.
-fn patient(limits: &mut Limits) {
+pub(crate) fn patient(limits: &mut Limits) {
     limits.serve.drain_grace_ms = 0;
     limits.serve.drain_ms_max = FOR_EVER_MS;
 }
@@ -44,7 +44,7 @@ async fn finished(call: &mut Open) -> Answer {
     call.answer().await.unwrap()
 }
 
-async fn ready(server: &Server) -> Client {
+pub(crate) async fn ready(server: &Server) -> Client {
     let client = Client::connect(server.address()).await;
     let mut health = client.watch("").await;
     while told(&mut health).await != Some(SERVING) {}
@@ -52,7 +52,7 @@ async fn ready(server: &Server) -> Client {
 }
 
 /// Until the server has asked the connection to go: no call can be begun.
-async fn asked_to_go(client: &Client) {
+pub(crate) async fn asked_to_go(client: &Client) {
     soon(async {
         while client.health("liveness").await.is_ok() {
             tokio::task::yield_now().await;

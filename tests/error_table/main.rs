@@ -210,6 +210,12 @@ mod table {
             ["limit" = "health_watches_max", "health_watches_max" = "1",],
             provoke::too_many_health_watches
         ),
+        row!(
+            "TOO_MANY_PIPELINES",
+            ResourceExhausted,
+            ["limit" = "pipelines_max", "pipelines_max" = "1"],
+            held::too_many_pipelines
+        ),
         row!("METHOD_UNKNOWN", Unimplemented, [], held::method_unknown),
         row!(
             "ENCODING_UNKNOWN",

@@ -27,6 +27,7 @@ use crate::support::{plain::PlainEngine, words::START};
 /// What differs from a server as it comes.
 pub(crate) struct Settings {
     pub(crate) memory_max: u64,
+    pub(crate) pipelines_max: usize,
     pub(crate) health_watches_max: usize,
     pub(crate) gate: gate::config::Config,
     pub(crate) connections_max: usize,
@@ -37,6 +38,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             memory_max: 1 << 30,
+            pipelines_max: 8,
             health_watches_max: 8,
             gate: gate::config::Config::default(),
             connections_max: 8,
@@ -58,6 +60,7 @@ impl Server {
     pub(crate) async fn start(settings: Settings) -> Self {
         let (opening, state) = (Opening::new(), State::new());
         let config = grpc::Config {
+            pipelines_max: settings.pipelines_max,
             health_watches_max: settings.health_watches_max,
             ..grpc::Config::default()
         };

@@ -43,6 +43,8 @@ pub(crate) struct Open {
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = soon(TcpStream::connect(address)).await.unwrap();
+        // Else each window that it opens waits for an acknowledgement.
+        stream.set_nodelay(true).unwrap();
         let (requests, connection) = soon(h2::client::handshake(stream)).await.unwrap();
         Self {
             requests,

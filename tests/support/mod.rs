@@ -4,6 +4,7 @@
 pub(crate) mod call;
 pub(crate) mod fault;
 pub(crate) mod kv;
+pub(crate) mod pipeline;
 pub(crate) mod plain;
 pub(crate) mod raw;
 pub(crate) mod refusal;

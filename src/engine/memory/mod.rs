@@ -58,6 +58,7 @@ const CAPABILITIES: &[&str] = &[
     "Get",
     "Increment",
     "List",
+    "Pipeline",
     "Set",
     "Touch",
     "Transact",

@@ -1,6 +1,6 @@
 //! The calls of `KvService`, in three moves each: decode, ask the engine, reply.
 
-mod batch;
+pub(super) mod batch;
 mod list;
 mod transact;
 
@@ -12,6 +12,7 @@ use crate::{
     grpc::{
         failure::Failure,
         kv::{batch::Batch, transact::Transact},
+        pipeline::{Answers, Pipelines},
         status,
         wire::{request, response},
     },
@@ -23,14 +24,19 @@ use crate::{
 #[derive(Debug)]
 pub struct Kv<E> {
     opening: Opening<E>,
+    pipelines: Pipelines,
     limits: Limits,
 }
 
 impl<E: Engine> Kv<E> {
     /// The service on the engine that `opening` holds as soon as it is open.
     #[must_use]
-    pub const fn new(opening: Opening<E>, limits: Limits) -> Self {
-        Self { opening, limits }
+    pub const fn new(opening: Opening<E>, pipelines: Pipelines, limits: Limits) -> Self {
+        Self {
+            opening,
+            pipelines,
+            limits,
+        }
     }
 
     fn engine(&self) -> Result<&E, Status> {
@@ -103,12 +109,13 @@ impl<E: Engine> KvService for Kv<E> {
         request: Request<proto::BatchRequest>,
     ) -> Result<Response<proto::BatchResponse>, Status> {
         let request = request.into_inner();
-        let batch = Batch::decode(&request, &self.limits).map_err(refused)?;
+        let batch = Batch::decode(&request.operations, &self.limits).map_err(refused)?;
         let answers = self
             .engine()?
             .batch(&batch.operations, batch.entries_bytes_max)
             .await;
-        Ok(Response::new(batch.reply(answers)))
+        let results = batch.reply(answers);
+        Ok(Response::new(proto::BatchResponse { results }))
     }
 
     async fn list(
@@ -149,13 +156,15 @@ impl<E: Engine> KvService for Kv<E> {
         Err(unsupported("Watch"))
     }
 
-    type PipelineStream = tokio_stream::Empty<Result<proto::PipelineResponse, Status>>;
+    type PipelineStream = Answers;
 
     async fn pipeline(
         &self,
-        _: Request<Streaming<proto::PipelineRequest>>,
+        request: Request<Streaming<proto::PipelineRequest>>,
     ) -> Result<Response<Self::PipelineStream>, Status> {
-        Err(unsupported("Pipeline"))
+        let opening = self.opening.clone();
+        let answers = self.pipelines.begin(opening, request, self.limits);
+        Ok(Response::new(answers?))
     }
 }
 

@@ -71,6 +71,7 @@ fn every_refusal() -> Vec<Refusal> {
         Refusal::HealthWatches {
             health_watches_max: 1,
         },
+        Refusal::Pipelines { pipelines_max: 1 },
         Refusal::RequestRead {
             request_read_ms_max: 1,
         },
@@ -118,6 +119,7 @@ fn name_of_refusal(refusal: &Refusal) -> &'static str {
         Refusal::CallsInFlight { .. } => "CallsInFlight",
         Refusal::BytesInFlight { .. } => "BytesInFlight",
         Refusal::HealthWatches { .. } => "HealthWatches",
+        Refusal::Pipelines { .. } => "Pipelines",
         Refusal::RequestRead { .. } => "RequestRead",
         Refusal::Deadline => "Deadline",
         Refusal::TimeoutMalformed => "TimeoutMalformed",
@@ -128,7 +130,7 @@ fn name_of_refusal(refusal: &Refusal) -> &'static str {
         Refusal::Panicked => "Panicked",
     }
 }
-const REFUSALS: usize = 14;
+const REFUSALS: usize = 15;
 
 /// Every status that this server makes, about the longest key.
 fn every_status() -> Vec<Status> {
