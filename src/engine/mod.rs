@@ -1,17 +1,23 @@
 //! What every engine promises.
 
 pub mod memory;
+pub mod watch;
 
 use std::future::Future;
 
-use crate::model::{
-    entry::Entry,
-    error::Error,
-    mutation::Mutation,
-    operation::{Applied, Operation, Outcome, Read},
-    range::Range,
-    time::UnixMillis,
-    version::Version,
+use tokio_stream::Stream;
+
+use crate::{
+    engine::watch::{WatchItem, WatchQuery},
+    model::{
+        entry::Entry,
+        error::Error,
+        mutation::Mutation,
+        operation::{Applied, Operation, Outcome, Read},
+        range::Range,
+        time::UnixMillis,
+        version::Version,
+    },
 };
 
 /// A store of entries. It makes "read, decide, write" atomic for each key and
@@ -53,8 +59,23 @@ pub trait Engine: Send + Sync + 'static {
     /// None on a memory engine; others may be out of reach.
     fn list(&self, query: ListQuery<'_>) -> impl Future<Output = Result<Page, Error>> + Send;
 
+    /// What a watch tells: see [`Self::watch`].
+    type Watch: Stream<Item = Result<WatchItem, Error>> + Send + 'static;
+
+    /// Follows changes, in the order of their versions. The first item comes at
+    /// once, then one at least every 5 seconds. Ends only by an error:
+    /// [`Error::WatchTooSlow`] when it is read too slowly.
+    ///
+    /// A Watch or a List makes the store keep its changes for a while, so that
+    /// a watch can begin in the past.
+    ///
+    /// # Errors
+    /// [`Error::VersionCompacted`] or [`Error::VersionAhead`] for the version
+    /// to begin after.
+    fn watch(&self, query: WatchQuery) -> impl Future<Output = Result<Self::Watch, Error>> + Send;
+
     /// The work that the engine does beside its calls, such as removing what
-    /// has expired. To be run once; returns only when there is nothing to do
+    /// has expired and telling watches. To be run once; returns only when there is nothing to do
     /// ever again.
     fn tend(&self) -> impl Future<Output = ()> + Send;
 }

@@ -54,6 +54,10 @@ pub struct Wire {
     /// Whether the request of this method of a service is a stream, which may
     /// take its time.
     pub is_stream: fn(&str, &str) -> bool,
+    /// Whether the reply of this method of a service is a stream that may go on
+    /// for ever. It has limits of its own, and is no call in flight any more
+    /// when its reply begins.
+    pub is_lasting: fn(&str, &str) -> bool,
 }
 
 /// Who calls.
@@ -125,6 +129,8 @@ impl Gate {
             (Ok(share), Ok(wait)) => (share, wait),
             (Err(refusal), _) | (Ok(_), Err(refusal)) => return self.refuse(&refusal),
         };
+        let (service, method) = split(request.uri().path());
+        let is_lasting = (self.0.wire.is_lasting)(service, method);
         let ending = self.ending(request.headers(), wait);
         let passing = self.pass(routes, request, &ending);
         let passed = match ending.deadline {
@@ -135,6 +141,9 @@ impl Gate {
             None => passing.await,
         };
         match passed {
+            Ok(response) if is_lasting => {
+                response.map(|body| ReplyBody::lasting(body, share.settled(), ending))
+            }
             Ok(response) => response.map(|body| ReplyBody::new(body, share, Some(ending))),
             Err(refusal) => self.refuse(&refusal),
         }

@@ -6,6 +6,7 @@ pub mod health;
 pub mod kv;
 pub mod reflection;
 pub mod status;
+pub mod watch;
 pub mod wire;
 
 use tonic::service::Routes;
@@ -14,7 +15,7 @@ use tonic_health::pb::health_server::{self, HealthServer};
 use crate::{
     engine::Engine,
     gate::{call::Wire, opening::Opening, state::State},
-    grpc::{admin::Admin, health::Health, kv::Kv},
+    grpc::{admin::Admin, health::Health, kv::Kv, watch::Watches},
     model::{expiry::ExpiryRules, limits::Limits},
     proto::{
         self,
@@ -31,6 +32,8 @@ pub struct Config {
     /// What the store says about deadlines; told by Describe, held by the
     /// engine.
     pub expiry: ExpiryRules,
+    /// Watches at once.
+    pub watchers_max: usize,
     /// Health watches at once.
     pub health_watches_max: usize,
     /// The limits that other parts hold in force, for Describe to tell. Those
@@ -43,6 +46,7 @@ impl Default for Config {
         Self {
             limits: Limits::default(),
             expiry: ExpiryRules::default(),
+            watchers_max: 10_000,
             health_watches_max: 1024,
             others: proto::Limits::default(),
         }
@@ -54,7 +58,8 @@ impl Default for Config {
 #[must_use]
 pub fn routes<E: Engine>(opening: Opening<E>, state: State, config: Config) -> Routes {
     let message_bytes_max = config.limits.message_bytes_max;
-    let kv = KvServiceServer::new(Kv::new(opening.clone(), config.limits));
+    let watches = Watches::new(state.clone(), config.watchers_max);
+    let kv = KvServiceServer::new(Kv::new(opening.clone(), watches, config.limits));
     let admin = AdminServiceServer::new(Admin::new(opening, &config));
     let health = HealthServer::new(Health::new(state, config.health_watches_max));
     let routes = Routes::new(kv.max_decoding_message_size(message_bytes_max))
@@ -75,6 +80,9 @@ pub fn wire() -> Wire {
         is_stream: |service, method| match service {
             kv_service_server::SERVICE_NAME => method == "Pipeline",
             _ => reflection::is_reflection(service),
+        },
+        is_lasting: |service, method| {
+            service == kv_service_server::SERVICE_NAME && method == "Watch"
         },
     }
 }

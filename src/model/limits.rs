@@ -15,6 +15,8 @@ pub struct Limits {
     pub batch_operations_max: usize,
     /// Entries in one page.
     pub page_entries_max: usize,
+    /// Ranges of one watch.
+    pub watch_ranges_max: usize,
 }
 
 impl Default for Limits {
@@ -26,6 +28,7 @@ impl Default for Limits {
             reply_bytes_max: 3 << 20,
             batch_operations_max: 1024,
             page_entries_max: 1000,
+            watch_ranges_max: 64,
         }
     }
 }

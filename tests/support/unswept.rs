@@ -1,7 +1,7 @@
 //! An engine whose expired entries stay where they are.
 
 use nanokv::{
-    engine::{Description, Engine, ListQuery, Page},
+    engine::{Description, Engine, ListQuery, Page, watch::WatchQuery},
     model::{
         entry::Entry,
         error::Error,
@@ -37,6 +37,12 @@ impl<E: Engine> Engine for Unswept<E> {
 
     async fn list(&self, query: ListQuery<'_>) -> Result<Page, Error> {
         self.0.list(query).await
+    }
+
+    type Watch = E::Watch;
+
+    async fn watch(&self, query: WatchQuery) -> Result<Self::Watch, Error> {
+        self.0.watch(query).await
     }
 
     async fn tend(&self) {

@@ -20,6 +20,7 @@ fn gate() -> Gate {
         },
         is_health: |service| service == "health",
         is_stream: |_, _| false,
+        is_lasting: |_, method| method == "Watch",
     };
     Gate::new(Config::default(), State::new(), wire)
 }

@@ -12,7 +12,8 @@ use crate::{
         failure::Failure,
         kv::batch::Batch,
         status,
-        wire::{request, response},
+        watch::{Watches, Watching},
+        wire::{request, response, watch},
     },
     model::{error::Error, limits::Limits, mutation::Mutation, operation::Applied},
     proto::{self, kv_service_server::KvService},
@@ -22,14 +23,19 @@ use crate::{
 #[derive(Debug)]
 pub struct Kv<E> {
     opening: Opening<E>,
+    watches: Watches,
     limits: Limits,
 }
 
 impl<E: Engine> Kv<E> {
     /// The service on the engine that `opening` holds as soon as it is open.
     #[must_use]
-    pub const fn new(opening: Opening<E>, limits: Limits) -> Self {
-        Self { opening, limits }
+    pub const fn new(opening: Opening<E>, watches: Watches, limits: Limits) -> Self {
+        Self {
+            opening,
+            watches,
+            limits,
+        }
     }
 
     fn engine(&self) -> Result<&E, Status> {
@@ -133,13 +139,15 @@ impl<E: Engine> KvService for Kv<E> {
         Err(unsupported("DeleteRange"))
     }
 
-    type WatchStream = tokio_stream::Empty<Result<proto::WatchResponse, Status>>;
+    type WatchStream = Watching<E::Watch>;
 
     async fn watch(
         &self,
-        _: Request<proto::WatchRequest>,
+        request: Request<proto::WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        Err(unsupported("Watch"))
+        let query = watch::query(request.into_inner(), &self.limits).map_err(refused)?;
+        let watching = self.watches.begin(self.engine()?, query).await;
+        Ok(Response::new(watching?))
     }
 
     type PipelineStream = tokio_stream::Empty<Result<proto::PipelineResponse, Status>>;

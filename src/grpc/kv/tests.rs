@@ -5,7 +5,10 @@ use tonic_types::StatusExt;
 
 use super::*;
 use crate::{
-    engine::{Description, ListQuery, Page},
+    engine::{
+        Description, ListQuery, Page,
+        watch::{WatchItem, WatchQuery},
+    },
     gate::state::State,
     grpc::Config,
     model::{
@@ -35,6 +38,14 @@ impl Canned {
 }
 
 impl Engine for Canned {
+    type Watch = tokio_stream::Empty<Result<WatchItem, Error>>;
+
+    async fn watch(&self, _: WatchQuery) -> Result<Self::Watch, Error> {
+        Err(Error::Unsupported {
+            capability: "Watch",
+        })
+    }
+
     fn describe(&self) -> Description {
         Description {
             engine: "canned",
@@ -170,7 +181,10 @@ async fn what_is_not_built_is_unimplemented_by_name() {
             .await
             .unwrap_err(),
         client
-            .watch(proto::WatchRequest::default())
+            .watch(proto::WatchRequest {
+                ranges: vec![proto::Range::default()],
+                ..proto::WatchRequest::default()
+            })
             .await
             .unwrap_err(),
         client
