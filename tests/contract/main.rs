@@ -29,6 +29,8 @@ mod listing;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod resuming;
+#[cfg(test)]
 mod sizes;
 #[cfg(test)]
 #[path = "../support/mod.rs"]
@@ -41,3 +43,5 @@ mod unbuilt;
 mod values;
 #[cfg(test)]
 mod versions;
+#[cfg(test)]
+mod watching;

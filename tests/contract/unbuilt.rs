@@ -8,7 +8,6 @@ use crate::support::{refusal::Refusal, server::Server, words::number};
 contract![
     transact_is_unimplemented,
     delete_range_is_unimplemented,
-    watch_is_unimplemented,
     pipeline_is_unimplemented,
     what_is_unimplemented_is_not_a_capability,
     a_request_id_is_unimplemented,
@@ -36,18 +35,6 @@ async fn delete_range_is_unimplemented(server: Server) {
     assert_eq!(kv.list().keys().await, ["a"]);
 }
 
-async fn watch_is_unimplemented(server: Server) {
-    let kv = server.start().await;
-    let request = pb::WatchRequest {
-        ranges: vec![pb::Range::default()],
-        ..Default::default()
-    };
-    match kv.client().watch(request).await {
-        Err(status) => unimplemented::<()>(Err(status)),
-        Ok(stream) => unimplemented(stream.into_inner().message().await),
-    }
-}
-
 async fn pipeline_is_unimplemented(server: Server) {
     let kv = server.start().await;
     let requests = tokio_stream::iter([pb::PipelineRequest {
@@ -64,7 +51,7 @@ async fn pipeline_is_unimplemented(server: Server) {
 async fn what_is_unimplemented_is_not_a_capability(server: Server) {
     let kv = server.start().await;
     let capabilities = kv.describe().await.capabilities;
-    for unbuilt in ["Transact", "DeleteRange", "Watch", "Pipeline"] {
+    for unbuilt in ["Transact", "DeleteRange", "Pipeline"] {
         assert!(!capabilities.iter().any(|name| name == unbuilt));
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use nanokv::{
-    engine::{Description, Engine, ListQuery, Page},
+    engine::{Description, Engine, ListQuery, Page, watch::WatchQuery},
     model::{
         clock::Clock,
         entry::Entry,
@@ -15,7 +15,7 @@ use nanokv::{
 
 use crate::support::{
     fault::Fault,
-    plain::{PlainEngine, Store, entry_bytes},
+    plain::{PlainEngine, Store, entry_bytes, watch::Watch},
 };
 
 impl Engine for PlainEngine {
@@ -40,6 +40,7 @@ impl Engine for PlainEngine {
                     "Set",
                     "Touch",
                     "Transact",
+                    "Watch",
                 ]
             } else {
                 &[
@@ -50,6 +51,7 @@ impl Engine for PlainEngine {
                     "List",
                     "Set",
                     "Touch",
+                    "Watch",
                 ]
             },
             memory_max: Some(self.memory_max),
@@ -107,8 +109,18 @@ impl Engine for PlainEngine {
         results
     }
 
+    type Watch = Watch;
+
+    async fn watch(&self, query: WatchQuery) -> Result<Watch, Error> {
+        self.begin(query)
+    }
+
     async fn list(&self, query: ListQuery<'_>) -> Result<Page, Error> {
-        let store = self.store();
+        let mut store = self.store();
+        if !self.has(Fault::ListKeepsNothing) {
+            let version = store.version();
+            store.history.arm(self.clock.now(), version);
+        }
         let mut entries: Vec<Entry> = Vec::new();
         let mut bytes = 0;
         let mut more = false;

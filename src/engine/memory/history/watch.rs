@@ -20,7 +20,7 @@ use crate::{
         },
         watch::{Start, WatchItem, WatchQuery},
     },
-    model::{clock::Clock, error::Error, event::EventKinds, version::Version},
+    model::{clock::Clock, error::Error, event::EventKinds, time::UnixMillis, version::Version},
 };
 
 /// Milliseconds after which something is told even if nothing has happened: a
@@ -50,6 +50,8 @@ pub struct Watch<C: Clock> {
     is_due: bool,
     /// Whether others are let go on first.
     yields: bool,
+    /// When something is to be told even if nothing happens.
+    quiet_until: UnixMillis,
     quiet: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
@@ -109,6 +111,7 @@ pub(in crate::engine::memory) fn watch<C: Clock>(
         item_bytes: 0,
         is_due: true,
         yields: false,
+        quiet_until: memory.clock.now().plus(QUIET_MS),
         quiet: None,
     })
 }
@@ -161,6 +164,7 @@ impl<C: Clock> Watch<C> {
         }
         self.yields = is_more;
         self.is_due = false;
+        self.quiet_until = self.memory.clock.now().plus(QUIET_MS);
         self.quiet = None;
         let mut item = std::mem::take(&mut self.item);
         self.item_bytes = 0;
@@ -172,9 +176,8 @@ impl<C: Clock> Watch<C> {
     }
 
     fn is_quiet_over(&mut self, context: &mut Context<'_>) -> bool {
-        let clock = &self.memory.clock;
         let quiet = self.quiet.get_or_insert_with(|| {
-            let (clock, until) = (clock.clone(), clock.now().plus(QUIET_MS));
+            let (clock, until) = (self.memory.clock.clone(), self.quiet_until);
             Box::pin(async move { clock.sleep_until(until).await })
         });
         quiet.as_mut().poll(context).is_ready()
