@@ -1,23 +1,22 @@
 //! What every engine promises.
 
 pub mod memory;
-pub mod watch;
+mod watch;
 
 use std::future::Future;
 
 use tokio_stream::Stream;
 
-use crate::{
-    engine::watch::{WatchItem, WatchQuery},
-    model::{
-        entry::Entry,
-        error::Error,
-        mutation::Mutation,
-        operation::{Applied, Operation, Outcome, Read},
-        range::Range,
-        time::UnixMillis,
-        version::Version,
-    },
+pub use crate::engine::watch::{WatchItem, WatchQuery, WatchStart};
+
+use crate::model::{
+    entry::Entry,
+    error::Error,
+    mutation::Mutation,
+    operation::{Applied, Operation, Outcome, Read},
+    range::Range,
+    time::UnixMillis,
+    version::Version,
 };
 
 /// A store of entries. It makes "read, decide, write" atomic for each key and

@@ -13,7 +13,7 @@ pub struct WatchQuery {
     /// Which keys: those in any of these; at least one.
     pub ranges: Vec<Range>,
     /// From where on.
-    pub start: Start,
+    pub start: WatchStart,
     /// Which kinds of events.
     pub kinds: EventKinds,
     /// Whether events hold the entry before.
@@ -28,7 +28,7 @@ pub struct WatchQuery {
 
 /// Where a watch begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
+pub enum WatchStart {
     /// With the next change.
     Now,
     /// With the change after this version; `None`: before the first.

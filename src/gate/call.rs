@@ -97,6 +97,13 @@ impl Gate {
         (self.0.wire.is_health)(split(path).0)
     }
 
+    /// Whether the reply to a call of this path may go on for ever.
+    #[must_use]
+    pub fn is_lasting(&self, path: &str) -> bool {
+        let (service, method) = split(path);
+        (self.0.wire.is_lasting)(service, method)
+    }
+
     /// Lets a call through to `routes`, or refuses it. Never fails: a refusal
     /// is an answer.
     pub async fn call<S, B>(self, peer: Peer, routes: S, request: Request<B>) -> Reply
@@ -129,8 +136,7 @@ impl Gate {
             (Ok(share), Ok(wait)) => (share, wait),
             (Err(refusal), _) | (Ok(_), Err(refusal)) => return self.refuse(&refusal),
         };
-        let (service, method) = split(request.uri().path());
-        let is_lasting = (self.0.wire.is_lasting)(service, method);
+        let is_lasting = self.is_lasting(request.uri().path());
         let ending = self.ending(request.headers(), wait);
         let passing = self.pass(routes, request, &ending);
         let passed = match ending.deadline {

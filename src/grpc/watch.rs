@@ -11,10 +11,7 @@ use tokio_stream::{Stream, wrappers::WatchStream};
 use tonic::Status;
 
 use crate::{
-    engine::{
-        Engine,
-        watch::{WatchItem, WatchQuery},
-    },
+    engine::{Engine, WatchItem, WatchQuery},
     gate::{
         refusal::Refusal,
         state::{Phase, State},

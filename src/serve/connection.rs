@@ -27,6 +27,7 @@ use crate::{
     },
     serve::{
         config::Config,
+        counted::{Calls, Counted},
         health_only::Quiet,
         preface::{self, Looked, Speaks},
         seats::Seat,
@@ -96,14 +97,21 @@ async fn http2(context: Context, looked: Looked, address: SocketAddr, seat: Seat
         health_only,
     };
     let quiet = Quiet::default();
+    let calls = Calls::default();
     let service = {
         let quiet = quiet.clone();
+        let calls = calls.clone();
         service_fn(move |request: Request<Incoming>| {
             if health_only.is_some() {
                 quiet.interrupt(gate.is_health(request.uri().path()));
             }
+            let is_lasting = gate.is_lasting(request.uri().path());
+            let counted = calls.begin(is_lasting);
             let call = gate.clone().call(peer, routes.clone(), request);
-            async move { Ok::<_, Infallible>(call.await) }
+            async move {
+                let reply = call.await;
+                Ok::<_, Infallible>(reply.map(|body| Counted::new(body, counted)))
+            }
         })
     };
     let mut connection = pin!(builder(&config).serve_connection(TokioIo::new(looked), service));
@@ -114,6 +122,12 @@ async fn http2(context: Context, looked: Looked, address: SocketAddr, seat: Seat
             Some(_) => quiet.lasted().await,
             None => pending().await,
         }
+    });
+    // Read, the end of a watch has left by then.
+    let mut abandoned = pin!(async {
+        state.reached(Phase::Stopping).await;
+        sleep(LEAVE).await;
+        calls.only_lasting().await;
     });
     // Health alone is answered until the very end.
     let stays = health_only.is_some();
@@ -129,6 +143,11 @@ async fn http2(context: Context, looked: Looked, address: SocketAddr, seat: Seat
             () = stopping.as_mut(), if !leaving && !stays => {
                 leaving = true;
                 connection.as_mut().graceful_shutdown();
+            }
+            () = abandoned.as_mut(), if !stays => {
+                // For the replies that have been given.
+                let _ = timeout(LEAVE, connection.as_mut()).await;
+                return;
             }
             () = age.as_mut(), if !leaving => {
                 leaving = true;

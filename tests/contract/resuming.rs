@@ -115,9 +115,8 @@ async fn a_version_that_fell_out_of_the_history_is_compacted(server: Server) {
     let current = kv.version().await;
     kv.watch().snapshot().await.events_to(current).await;
     let oldest = loop {
-        let mut watching = match kv.watch().after(version).answer().await {
-            Err(_) => break compacted(&kv, version).await,
-            Ok(watching) => watching,
+        let Ok(mut watching) = kv.watch().after(version).answer().await else {
+            break compacted(&kv, version).await;
         };
         while watching.next().await.is_ok() {}
     };

@@ -3,6 +3,7 @@
 use nanokv::proto::{self as pb, EventType};
 
 use crate::support::{
+    requests::Slot,
     server::Server,
     words::{Span, number, start_plus, text},
 };
@@ -218,7 +219,7 @@ async fn every_change_of_a_batch_is_told(server: Server) {
     for number in 0..500 {
         batch = batch.then(kv.set(&format!("key/{number}"), number));
     }
-    let versions: Vec<i64> = batch.await.iter().map(|slot| slot.version()).collect();
+    let versions: Vec<i64> = batch.await.iter().map(Slot::version).collect();
     let told = watching.told(500).await.into_iter();
     assert_eq!(told.map(|it| it.2).collect::<Vec<_>>(), versions);
 }

@@ -12,6 +12,8 @@ mod server;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "the contract's tests use the rest")]
 mod support;
+#[cfg(test)]
+mod watches;
 
 #[cfg(test)]
 mod table {
@@ -19,7 +21,7 @@ mod table {
 
     use tonic::Code;
 
-    use crate::{held, provoke, seen::Seen};
+    use crate::{held, provoke, seen::Seen, watches};
 
     /// Stands for a value that differs from run to run.
     const ANY: &str = "*";
@@ -161,6 +163,36 @@ mod table {
             ResourceExhausted,
             ["limit" = "reply_bytes_max", "reply_bytes_max" = "3145728",],
             provoke::reply_too_large
+        ),
+        row!(
+            "VERSION_COMPACTED",
+            OutOfRange,
+            ["oldest_version" = ANY],
+            watches::version_compacted
+        ),
+        row!(
+            "VERSION_AHEAD",
+            OutOfRange,
+            ["current_version" = ANY],
+            watches::version_ahead
+        ),
+        row!(
+            "WATCH_TOO_SLOW",
+            ResourceExhausted,
+            ["resume_version" = ANY, "oldest_version" = ANY],
+            watches::watch_too_slow
+        ),
+        row!(
+            "TOO_MANY_WATCHERS",
+            ResourceExhausted,
+            ["limit" = "watchers_max", "watchers_max" = "1"],
+            watches::too_many_watchers
+        ),
+        row!(
+            "DRAINING",
+            Unavailable,
+            ["resume_version" = ANY],
+            watches::draining
         ),
         row!(
             "UNSUPPORTED",

@@ -1,7 +1,7 @@
 //! An engine whose expired entries stay where they are.
 
 use nanokv::{
-    engine::{Description, Engine, ListQuery, Page, watch::WatchQuery},
+    engine::{Description, Engine, ListQuery, Page, WatchQuery},
     model::{
         entry::Entry,
         error::Error,

@@ -3,12 +3,11 @@
 use std::{fmt, time::Duration};
 
 use nanokv::proto as pb;
-use tonic::{Code, Status, Streaming};
+use tonic::{Status, Streaming};
 
 use crate::support::{
     call::{Call, Reading, Rpc},
     kv::Kv,
-    refusal::Refusal,
 };
 
 /// A stream of replies.
@@ -131,17 +130,7 @@ impl Watching {
         }
     }
 
-    /// Must end with this code, whatever it tells before.
-    pub(crate) async fn ended(mut self, code: Code) -> Refusal {
-        loop {
-            if let Err(status) = self.next().await {
-                assert_eq!(status.code(), code, "{status:?}");
-                return Refusal::from(status);
-            }
-        }
-    }
-
-    /// The resume_version of the last reply.
+    /// The `resume_version` of the last reply.
     pub(crate) const fn resume(&self) -> i64 {
         self.resume
     }

@@ -29,7 +29,7 @@ pub use crate::engine::memory::{account::MemoryUsage, config::Config};
 
 use crate::{
     engine::{
-        Description, Engine, ListQuery, Page,
+        Description, Engine, ListQuery, Page, WatchQuery,
         memory::{
             account::Account,
             history::{History, Watch},
@@ -37,7 +37,6 @@ use crate::{
             shard::{Context, Request, Room, Shard},
             versions::Versions,
         },
-        watch::WatchQuery,
     },
     model::{
         clock::Clock,
@@ -115,6 +114,7 @@ impl<C: Clock> Memory<C> {
 
     /// How much memory it takes up, by what for. Looks at one shard after the
     /// other.
+    #[must_use]
     pub fn memory(&self) -> MemoryUsage {
         let mut usage = MemoryUsage::default();
         for shard in &self.shards {
@@ -212,7 +212,7 @@ impl<C: Clock> Engine for Memory<C> {
     type Watch = Watch<C>;
 
     async fn watch(&self, query: WatchQuery) -> Result<Watch<C>, Error> {
-        history::watch(self, &query)
+        history::watch(self, query)
     }
 
     async fn tend(&self) {

@@ -1,6 +1,7 @@
 //! Calls through a gate to services that misbehave.
 
 use http_body_util::{BodyExt, Empty};
+use tokio_stream::StreamExt;
 use tower::service_fn;
 
 use super::*;
@@ -59,6 +60,52 @@ async fn call_counts_until_its_reply_is_dropped() {
     assert_eq!((gate.0.load.calls(), gate.0.load.bytes()), (0, 5000));
     drop(bytes);
     assert_eq!(gate.0.load.bytes(), 0);
+}
+
+#[tokio::test]
+async fn reply_that_may_go_on_for_ever_is_no_call_in_flight() {
+    let gate = gate();
+    let routes = service_fn(|_| async {
+        let messages = tokio_stream::iter([10, 5000]).map(|bytes| {
+            let frame = http_body::Frame::data(Bytes::from(vec![0; bytes]));
+            Ok::<_, tonic::Status>(frame)
+        });
+        let reply = http_body_util::StreamBody::new(messages);
+        Ok(Response::new(Body::new(reply)))
+    });
+    let mut watch = request();
+    *watch.uri_mut() = "/service/Watch".parse().unwrap();
+    let mut reply = gate.clone().call(PEER, routes, watch).await;
+    assert_eq!(gate.0.load.calls(), 0);
+    for bytes in [10, 5000] {
+        let frame = reply.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!((frame.len(), gate.0.load.bytes()), (bytes, bytes));
+        drop(frame);
+        assert_eq!(gate.0.load.bytes(), 0, "counted until it has left");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_that_never_pauses_ends_in_time() {
+    let routes = service_fn(|_| async {
+        let frame = || Ok::<_, tonic::Status>(http_body::Frame::data(Bytes::from_static(b"x")));
+        let messages = tokio_stream::iter(std::iter::repeat_with(frame));
+        let reply = http_body_util::StreamBody::new(messages);
+        Ok(Response::new(Body::new(reply)))
+    });
+    let mut watch = request();
+    *watch.uri_mut() = "/service/Watch".parse().unwrap();
+    let timeout = "1S".parse().unwrap();
+    watch.headers_mut().insert("grpc-timeout", timeout);
+    let mut reply = gate().call(PEER, routes, watch).await;
+    for _ in 0..100 {
+        assert!(reply.frame().await.unwrap().unwrap().is_data());
+    }
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let last = reply.frame().await.unwrap().unwrap();
+    let trailers = last.into_trailers().unwrap();
+    assert_eq!(trailers.get("refusal").unwrap(), "Deadline");
+    assert!(reply.frame().await.is_none());
 }
 
 #[tokio::test]

@@ -5,10 +5,7 @@ use tonic_types::StatusExt;
 
 use super::*;
 use crate::{
-    engine::{
-        Description, ListQuery, Page,
-        watch::{WatchItem, WatchQuery},
-    },
+    engine::{Description, ListQuery, Page, WatchItem, WatchQuery},
     gate::state::State,
     grpc::Config,
     model::{

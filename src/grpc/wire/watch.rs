@@ -1,7 +1,7 @@
 //! What a Watch asks for, and what it tells.
 
 use crate::{
-    engine::watch::{Start, WatchItem, WatchQuery},
+    engine::{WatchItem, WatchQuery, WatchStart},
     grpc::wire::{
         field::{missing, must_be_true},
         response,
@@ -16,9 +16,9 @@ use crate::{
     proto::{self, EventType, watch_request},
 };
 
-/// A reply ends when it has so many bytes, if it may have more: a watch that is
-/// not read holds one of them.
-const REPLY_BYTES: usize = 64 << 10;
+/// A reply ends when it has so many bytes, though it may have more: a watch that
+/// is not read holds one of them. A frame of HTTP/2 has as many.
+const REPLY_BYTES: usize = 16 << 10;
 
 /// What a Watch asks for.
 ///
@@ -69,19 +69,19 @@ fn ranges(given: Vec<proto::Range>, limits: &Limits) -> Result<Vec<Range>, Inval
     ranges.collect()
 }
 
-fn start(given: Option<watch_request::Start>) -> Result<Start, Invalid> {
+fn start(given: Option<watch_request::Start>) -> Result<WatchStart, Invalid> {
     match given {
-        None => Ok(Start::Now),
+        None => Ok(WatchStart::Now),
         Some(watch_request::Start::AfterVersion(version)) if version < 0 => Err(Invalid::new(
             "after_version",
             Rule::OutOfRange,
             format!("{version} given, and it is at least 0"),
         )),
         Some(watch_request::Start::AfterVersion(version)) => {
-            Ok(Start::After(Version::new(version)))
+            Ok(WatchStart::After(Version::new(version)))
         }
         Some(watch_request::Start::Snapshot(set)) => {
-            must_be_true("snapshot", set).map(|()| Start::Snapshot)
+            must_be_true("snapshot", set).map(|()| WatchStart::Snapshot)
         }
     }
 }

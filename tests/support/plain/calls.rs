@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use nanokv::{
-    engine::{Description, Engine, ListQuery, Page, watch::WatchQuery},
+    engine::{Description, Engine, ListQuery, Page, WatchQuery},
     model::{
         clock::Clock,
         entry::Entry,

@@ -245,7 +245,9 @@ impl PlainEngine {
         let entry = Entry::new(key.clone(), entry.value().cloned(), version, deadline);
         let shown = self.shown(&entry, omits_value(mutation));
         if self.has(Fault::WatchTellsTouch) {
-            self.record(store, EventKind::Put, entry.clone(), None);
+            let (key, value) = entry.clone().into_parts();
+            let told = Entry::new(key, value, store.next_version(), deadline);
+            self.record(store, EventKind::Put, told, None);
         }
         store.entries.insert(key, entry);
         Applied {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use nanokv::{
-    engine::watch::{Start, WatchItem, WatchQuery},
+    engine::{WatchItem, WatchQuery, WatchStart},
     model::{
         clock::{Clock, held::HeldClock},
         entry::Entry,
@@ -42,23 +42,23 @@ impl PlainEngine {
         store.history.arm(self.clock.now(), current);
         let oldest = store.history.floor;
         let cursor = match query.start {
-            Start::Now | Start::Snapshot => current,
-            Start::After(Some(version)) if version > current => {
+            WatchStart::Now | WatchStart::Snapshot => current,
+            WatchStart::After(Some(version)) if version > current => {
                 if !self.has(Fault::WatchTakesAhead) {
                     return Err(Error::VersionAhead { current });
                 }
                 current
             }
-            Start::After(version) if version < Some(oldest) => {
+            WatchStart::After(version) if version < Some(oldest) => {
                 if !self.has(Fault::WatchSkipsCompacted) {
                     return Err(Error::VersionCompacted { oldest });
                 }
                 oldest
             }
-            Start::After(version) => version.unwrap(),
+            WatchStart::After(version) => version.unwrap(),
         };
         let cursor = match query.start {
-            Start::After(_) if self.has(Fault::WatchRepeatsEvent) => {
+            WatchStart::After(_) if self.has(Fault::WatchRepeatsEvent) => {
                 Version::new(cursor.get() - 1).unwrap()
             }
             _ => cursor,
@@ -80,7 +80,7 @@ impl PlainEngine {
 
 impl Watcher {
     async fn run(mut self) {
-        if self.query.start == Start::Snapshot {
+        if self.query.start == WatchStart::Snapshot {
             self.tell_snapshot().await;
         }
         let mut is_due = !self.has(Fault::WatchBeginsQuiet);

@@ -124,17 +124,17 @@ impl Recorder {
             self.forget();
         }
         self.buffer.open(kind, version, before);
-        large
-            .into_iter()
-            .for_each(|value| self.buffer.push_large(value));
+        if let Some(value) = large {
+            self.buffer.push_large(value);
+        }
     }
 
     /// Notes the record that is there now, when the change was made.
     pub(in crate::engine::memory) fn close(&mut self, after: &[u8], large: Option<Value>) {
         self.buffer.close(after);
-        large
-            .into_iter()
-            .for_each(|value| self.buffer.push_large(value));
+        if let Some(value) = large {
+            self.buffer.push_large(value);
+        }
         let untold = self.buffer.bytes() - self.told;
         if untold >= LUMP_BYTES {
             self.signal.pending.fetch_add(untold, Ordering::Relaxed);

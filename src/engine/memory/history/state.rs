@@ -8,13 +8,13 @@ use std::{
 
 use crate::{
     engine::{
+        WatchStart,
         memory::history::{
             chunk::Chunk,
             config::Config,
             index::{Concern, WatcherId},
             interval::Intervals,
         },
-        watch::Start,
     },
     model::{error::Error, event::EventKinds, time::UnixMillis, version::Version},
 };
@@ -139,18 +139,18 @@ impl State {
     /// [`Error::VersionAhead`] or [`Error::VersionCompacted`].
     pub(super) fn enter(
         &mut self,
-        start: Start,
+        start: WatchStart,
         current: Version,
         kinds: EventKinds,
         intervals: &Arc<Intervals>,
     ) -> Result<(WatcherId, Version), Error> {
         let after = match start {
-            Start::Now | Start::Snapshot => current,
-            Start::After(Some(version)) if version > current => {
+            WatchStart::Now | WatchStart::Snapshot => current,
+            WatchStart::After(Some(version)) if version > current => {
                 return Err(Error::VersionAhead { current });
             }
-            Start::After(Some(version)) if version >= self.floor => version,
-            Start::After(_) => {
+            WatchStart::After(Some(version)) if version >= self.floor => version,
+            WatchStart::After(_) => {
                 return Err(Error::VersionCompacted { oldest: self.floor });
             }
         };

@@ -11,6 +11,7 @@ use tokio_stream::Stream;
 
 use crate::{
     engine::{
+        WatchItem, WatchQuery, WatchStart,
         memory::{
             Memory,
             history::{
@@ -18,9 +19,8 @@ use crate::{
                 state::Next,
             },
         },
-        watch::{Start, WatchItem, WatchQuery},
     },
-    model::{clock::Clock, error::Error, event::EventKinds, time::UnixMillis, version::Version},
+    model::{clock::Clock, error::Error, time::UnixMillis, version::Version},
 };
 
 /// Milliseconds after which something is told even if nothing has happened: a
@@ -36,10 +36,8 @@ pub struct Watch<C: Clock> {
     memory: Memory<C>,
     id: WatcherId,
     intervals: Arc<Intervals>,
-    kinds: EventKinds,
-    with_previous: bool,
-    omit_value: bool,
-    reply_bytes_max: usize,
+    /// What was asked for; its ranges are the intervals.
+    query: WatchQuery,
     stage: Stage,
     /// All events up to here were told.
     cursor: Version,
@@ -79,32 +77,29 @@ enum Looked {
 /// [`Error::VersionCompacted`] or [`Error::VersionAhead`].
 pub(in crate::engine::memory) fn watch<C: Clock>(
     memory: &Memory<C>,
-    query: &WatchQuery,
+    mut query: WatchQuery,
 ) -> Result<Watch<C>, Error> {
-    let intervals = Arc::new(Intervals::of(&query.ranges));
+    let intervals = Arc::new(Intervals::of(&std::mem::take(&mut query.ranges)));
     let history = &memory.history;
-    let mut state = armed(memory);
+    let mut armed = armed(memory);
     let current = memory.versions.last();
-    let (id, cursor) = state.enter(query.start, current, query.kinds, &intervals)?;
+    let (id, cursor) = armed.enter(query.start, current, query.kinds, &intervals)?;
     history.signal.set_eager(true);
-    drop(state);
+    drop(armed);
     // For what was noted when nobody watched, and for the index to know.
     history.signal.raise();
     let stage = match query.start {
-        Start::Snapshot => {
+        WatchStart::Snapshot => {
             let intervals = Arc::clone(&intervals);
             Stage::Snapshot(Snapshot::new(cursor, intervals, query.omit_value))
         }
-        Start::Now | Start::After(_) => Stage::Following,
+        WatchStart::Now | WatchStart::After(_) => Stage::Following,
     };
     Ok(Watch {
         memory: memory.clone(),
         id,
         intervals,
-        kinds: query.kinds,
-        with_previous: query.with_previous,
-        omit_value: query.omit_value,
-        reply_bytes_max: query.reply_bytes_max,
+        query,
         stage,
         cursor,
         item: WatchItem::default(),
@@ -188,7 +183,7 @@ impl<C: Clock> Watch<C> {
         let Stage::Snapshot(snapshot) = &mut self.stage else {
             return Ok(Looked::All);
         };
-        self.item.snapshot_entries = snapshot.read(&self.memory, self.reply_bytes_max);
+        self.item.snapshot_entries = snapshot.read(&self.memory, self.query.reply_bytes_max);
         if snapshot.is_done(&self.memory) {
             self.item.snapshot_complete = true;
             self.stage = Stage::Following;
@@ -220,10 +215,10 @@ impl<C: Clock> Watch<C> {
     /// Reads the events of a chunk from a version on, until there is no room.
     fn read(&mut self, from: Version, chunk: &Chunk) -> Looked {
         for event in chunk.from(from) {
-            if self.kinds.contains(event.kind) && self.intervals.contain(event.key()) {
-                let event = event.event(self.with_previous, self.omit_value);
+            if self.query.kinds.contains(event.kind) && self.intervals.contain(event.key()) {
+                let event = event.event(self.query.with_previous, self.query.omit_value);
                 let bytes = self.item_bytes.saturating_add(event.reply_bytes());
-                if bytes > self.reply_bytes_max && !self.item.events.is_empty() {
+                if bytes > self.query.reply_bytes_max && !self.item.events.is_empty() {
                     return Looked::Full;
                 }
                 self.item_bytes = bytes;

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn changes_come_in_the_order_of_their_versions_from_all_shards() {
     let store = Store::new();
-    let mut reader = store.watch_from(Start::Now).unwrap();
+    let mut reader = store.watch_from(WatchStart::Now).unwrap();
     let began = store.version();
     let first = reader.item().unwrap();
     assert_eq!((first.resume, first.events), (Some(began), vec![]));
@@ -25,7 +25,7 @@ fn changes_come_in_the_order_of_their_versions_from_all_shards() {
 #[test]
 fn an_event_holds_the_entry_and_the_one_before() {
     let store = Store::new();
-    let mut reader = store.watch_from(Start::Now).unwrap();
+    let mut reader = store.watch_from(WatchStart::Now).unwrap();
     let first = store.set_until("a", "one", Expiry::After(5000));
     let second = store.set("a", "two");
     let third = store.delete("a").unwrap();
@@ -54,13 +54,13 @@ fn an_event_holds_the_entry_and_the_one_before() {
 #[test]
 fn what_was_not_asked_for_is_left_out() {
     let store = Store::new();
-    let mut bare = query(Start::Now);
+    let mut bare = query(WatchStart::Now);
     (bare.with_previous, bare.omit_value) = (false, true);
     let mut bare = store.watch(bare).unwrap();
-    let mut gone = query(Start::Now);
+    let mut gone = query(WatchStart::Now);
     gone.kinds = EventKinds::NONE.with(EventKind::Delete);
     let mut gone = store.watch(gone).unwrap();
-    let mut narrow = query(Start::Now);
+    let mut narrow = query(WatchStart::Now);
     narrow.ranges = vec![prefix("b"), prefix("c")];
     let mut narrow = store.watch(narrow).unwrap();
     for key in ["a", "b", "c", "d"] {
@@ -90,7 +90,7 @@ fn what_was_not_asked_for_is_left_out() {
 #[test]
 fn large_values_are_told_whole() {
     let store = Store::new();
-    let mut reader = store.watch_from(Start::Now).unwrap();
+    let mut reader = store.watch_from(WatchStart::Now).unwrap();
     let (small, large, larger) = ("s".repeat(10), "l".repeat(9000), "L".repeat(90_000));
     for value in [&small, &large, &larger, &large, &small] {
         store.set("a", value);
@@ -109,7 +109,7 @@ fn large_values_are_told_whole() {
 #[test]
 fn an_expired_key_that_is_set_again_expires_first() {
     let store = Store::new();
-    let mut reader = store.watch_from(Start::Now).unwrap();
+    let mut reader = store.watch_from(WatchStart::Now).unwrap();
     store.set_until("a", "1", Expiry::After(10));
     store.set_until("b", "1", Expiry::After(10));
     store.clock.advance(200);
@@ -134,7 +134,7 @@ fn an_expired_key_that_is_set_again_expires_first() {
 fn a_touch_is_no_event() {
     let store = Store::new();
     store.set("a", "1");
-    let mut reader = store.watch_from(Start::Now).unwrap();
+    let mut reader = store.watch_from(WatchStart::Now).unwrap();
     store.touch("a", Expiry::After(1000));
     store.gather();
     assert_eq!(reader.events(), []);
@@ -153,7 +153,7 @@ fn a_watch_resumes_after_any_version_that_is_kept() {
             store.gather();
         }
         for (number, version) in std::iter::once(&began).chain(&versions).enumerate() {
-            let mut reader = store.watch_from(Start::After(Some(*version))).unwrap();
+            let mut reader = store.watch_from(WatchStart::After(Some(*version))).unwrap();
             store.gather();
             let told: Vec<_> = reader.told().into_iter().map(|it| it.2).collect();
             assert_eq!(told, versions[number..]);
@@ -164,7 +164,7 @@ fn a_watch_resumes_after_any_version_that_is_kept() {
 #[test]
 fn items_are_as_large_as_allowed_and_resume_where_they_end() {
     let store = Store::new();
-    let mut small = query(Start::Now);
+    let mut small = query(WatchStart::Now);
     small.reply_bytes_max = 1000;
     let mut reader = store.watch(small).unwrap();
     reader.item().unwrap();
@@ -192,7 +192,7 @@ fn a_snapshot_is_what_there_is_and_then_every_change() {
     }
     store.set_until("expired", "1", Expiry::After(1));
     store.clock.advance(1);
-    let mut small = query(Start::Snapshot);
+    let mut small = query(WatchStart::Snapshot);
     small.reply_bytes_max = 3000;
     let mut reader = store.watch(small).unwrap();
     let version = store.version();
@@ -237,7 +237,7 @@ fn a_snapshot_of_ranges_that_overlap_has_each_entry_once() {
     for key in ["a", "aa", "ab", "b", "ba", "c"] {
         store.set(key, "1");
     }
-    let mut overlapping = query(Start::Snapshot);
+    let mut overlapping = query(WatchStart::Snapshot);
     overlapping.ranges = vec![prefix("a"), prefix("aa"), prefix("b"), prefix("a")];
     let mut reader = store.watch(overlapping).unwrap();
     let items = reader.items();
@@ -253,9 +253,9 @@ fn a_snapshot_of_ranges_that_overlap_has_each_entry_once() {
 #[test]
 fn a_snapshot_of_nothing_is_complete_at_once() {
     let store = Store::new();
-    let mut nothing = query(Start::Snapshot);
+    let mut nothing = query(WatchStart::Snapshot);
     nothing.ranges = vec![Range::new("b".into(), "c".into(), String::new(), 8).unwrap()];
-    for query in [nothing, query(Start::Snapshot)] {
+    for query in [nothing, query(WatchStart::Snapshot)] {
         let item = store.watch(query).unwrap().item().unwrap();
         assert!(item.snapshot_complete && item.snapshot_entries.is_empty());
         assert_eq!(item.resume, Some(store.version()));
@@ -265,7 +265,7 @@ fn a_snapshot_of_nothing_is_complete_at_once() {
 #[test]
 fn a_quiet_watch_tells_how_far_it_is_every_5_seconds() {
     let store = Store::new();
-    let mut narrow = query(Start::Now);
+    let mut narrow = query(WatchStart::Now);
     narrow.ranges = vec![prefix("mine/")];
     let mut reader = store.watch(narrow).unwrap();
     assert_eq!(reader.item().unwrap().resume, Some(store.version()));

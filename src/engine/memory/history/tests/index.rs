@@ -9,7 +9,7 @@ fn of_ten_thousand_watchers_those_of_the_key_are_woken() {
     let store = Store::new();
     let mut readers: Vec<Reader> = (0..10_000)
         .map(|number| {
-            let mut narrow = query(Start::Now);
+            let mut narrow = query(WatchStart::Now);
             narrow.ranges = vec![prefix(&format!("key/{number:05}/"))];
             store.watch(narrow).unwrap()
         })
@@ -49,7 +49,7 @@ proptest! {
                         Range::new(prefix.clone(), start, end, 8).unwrap(),
                         super::prefix(&format!("{prefix}c")),
                     ];
-                    let mut query = query(Start::Now);
+                    let mut query = query(WatchStart::Now);
                     query.ranges.clone_from(&ranges);
                     readers.push((store.watch(query).unwrap(), ranges, Vec::new()));
                 }

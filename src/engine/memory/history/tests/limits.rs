@@ -10,7 +10,7 @@ fn kept(events_max: usize) -> Store {
 }
 
 fn after(store: &Store, version: Version) -> Result<Reader, Error> {
-    store.watch_from(Start::After(Some(version)))
+    store.watch_from(WatchStart::After(Some(version)))
 }
 
 fn plus(version: Version, more: i64) -> Version {
@@ -29,7 +29,7 @@ fn nothing_is_recorded_until_somebody_lists_or_watches() {
     assert_eq!(after(&store, oldest).unwrap().told(), []);
     store.gather();
     assert_eq!(after(&store, oldest).unwrap().told().len(), 1);
-    let compacted = store.watch_from(Start::After(None)).unwrap_err();
+    let compacted = store.watch_from(WatchStart::After(None)).unwrap_err();
     assert_eq!(compacted, Error::VersionCompacted { oldest });
 }
 
@@ -90,7 +90,7 @@ async fn tending_tells_watches_without_being_asked() {
     let store = Store::new();
     let memory = store.memory.clone();
     let tending = tokio::spawn(async move { memory.tend().await });
-    let watch = store.memory.watch(query(Start::Now)).await.unwrap();
+    let watch = store.memory.watch(query(WatchStart::Now)).await.unwrap();
     let mut reader = Reader {
         watch: Box::pin(watch),
         woken: Arc::default(),
@@ -155,7 +155,7 @@ fn it_is_bounded_even_if_nobody_gathers() {
         bytes_max: 1 << 20,
         ..history::Config::default()
     });
-    let mut reader = store.watch_from(Start::Now).unwrap();
+    let mut reader = store.watch_from(WatchStart::Now).unwrap();
     let resume = reader.item().unwrap().resume;
     for number in 0..100_000 {
         store.set(&format!("{}", number % 100), "0123456789");
@@ -215,9 +215,9 @@ fn a_full_store_leaves_the_history_a_sixteenth() {
 #[test]
 fn who_reads_too_slowly_is_told_and_nobody_else() {
     let store = kept(1000);
-    let mut slow = store.watch_from(Start::Now).unwrap();
-    let mut fast = store.watch_from(Start::Now).unwrap();
-    let mut other = query(Start::Now);
+    let mut slow = store.watch_from(WatchStart::Now).unwrap();
+    let mut fast = store.watch_from(WatchStart::Now).unwrap();
+    let mut other = query(WatchStart::Now);
     other.ranges = vec![prefix("other/")];
     let mut other = store.watch(other).unwrap();
     store.set("0", "1");
@@ -249,7 +249,7 @@ fn a_snapshot_that_takes_too_long_is_told() {
     for number in 0..100 {
         store.set(&format!("key/{number}"), "1");
     }
-    let mut small = query(Start::Snapshot);
+    let mut small = query(WatchStart::Snapshot);
     small.reply_bytes_max = 300;
     let mut reader = store.watch(small).unwrap();
     reader.item().unwrap();
@@ -267,7 +267,7 @@ fn a_snapshot_that_takes_too_long_is_told() {
 fn a_watch_that_ends_leaves_nothing_behind() {
     let store = Store::new();
     for round in 0..100 {
-        let mut narrow = query(Start::Now);
+        let mut narrow = query(WatchStart::Now);
         narrow.ranges = vec![prefix(&format!("{}/", round % 10)), prefix("same/")];
         let reader = store.watch(narrow).unwrap();
         store.gather();

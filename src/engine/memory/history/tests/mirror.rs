@@ -19,10 +19,10 @@ pub(super) struct Mirror {
 
 impl Mirror {
     /// Where to begin.
-    pub(super) fn start(&self) -> Start {
+    pub(super) fn start(&self) -> WatchStart {
         match self.resume {
-            Some(version) => Start::After(Some(version)),
-            None => Start::Snapshot,
+            Some(version) => WatchStart::After(Some(version)),
+            None => WatchStart::Snapshot,
         }
     }
 

@@ -20,13 +20,12 @@ use tokio_stream::Stream;
 
 use crate::{
     engine::{
-        Engine, ListQuery,
+        Engine, ListQuery, WatchItem, WatchQuery, WatchStart,
         memory::{
             Config, Memory,
             history::{self, Watch, sequencer::step},
             sweep,
         },
-        watch::{Start, WatchItem, WatchQuery},
     },
     model::{
         clock::held::HeldClock,
@@ -159,7 +158,7 @@ impl Store {
         })
     }
 
-    fn watch_from(&self, start: Start) -> Result<Reader, Error> {
+    fn watch_from(&self, start: WatchStart) -> Result<Reader, Error> {
         self.watch(query(start))
     }
 }
@@ -204,7 +203,7 @@ impl Reader {
     }
 }
 
-fn query(start: Start) -> WatchQuery {
+fn query(start: WatchStart) -> WatchQuery {
     WatchQuery {
         ranges: vec![Range::default()],
         start,

@@ -139,7 +139,6 @@ impl Pair {
     fn learn(&mut self, mut item: WatchItem) -> Result<(), String> {
         self.told += 1;
         match self.fault {
-            Fault::None | Fault::Silent => {}
             Fault::Lost if self.told.is_multiple_of(5) => drop(item.events.pop()),
             Fault::Twice if self.told.is_multiple_of(5) => self.mirror.learn(item.clone())?,
             Fault::Swapped if item.events.len() > 1 => item.events.swap(0, 1),
@@ -152,7 +151,7 @@ impl Pair {
                     *entry = Entry::new(entry.key().to_owned(), Some(text), version, None);
                 }
             }
-            Fault::Lost | Fault::Twice | Fault::Swapped => {}
+            Fault::None | Fault::Silent | Fault::Lost | Fault::Twice | Fault::Swapped => {}
         }
         self.mirror.learn(item)
     }
