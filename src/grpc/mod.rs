@@ -81,8 +81,9 @@ pub fn wire() -> Wire {
             kv_service_server::SERVICE_NAME => method == "Pipeline",
             _ => reflection::is_reflection(service),
         },
-        is_lasting: |service, method| {
-            service == kv_service_server::SERVICE_NAME && method == "Watch"
+        is_lasting: |service, method| match service {
+            kv_service_server::SERVICE_NAME | health_server::SERVICE_NAME => method == "Watch",
+            _ => false,
         },
     }
 }
