@@ -1,7 +1,7 @@
 //! One connection, from its first byte to its last.
 
 use std::{
-    convert::Infallible, future::pending, hash::BuildHasher, net::SocketAddr, pin::pin,
+    convert::Infallible, future::pending, hash::BuildHasher, net::SocketAddr, pin::pin, sync::Arc,
     time::Duration,
 };
 
@@ -97,10 +97,10 @@ async fn http2(context: Context, looked: Looked, address: SocketAddr, seat: Seat
         health_only,
     };
     let quiet = Quiet::default();
-    let calls = Calls::default();
+    let calls = Arc::new(Calls::default());
     let service = {
         let quiet = quiet.clone();
-        let calls = calls.clone();
+        let calls = Arc::clone(&calls);
         service_fn(move |request: Request<Incoming>| {
             if health_only.is_some() {
                 quiet.interrupt(gate.is_health(request.uri().path()));

@@ -13,8 +13,8 @@ use tokio::time::sleep;
 /// Between two looks at whether there are any.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Counts calls. A clone is the same count.
-#[derive(Clone, Debug, Default)]
+/// Counts calls.
+#[derive(Debug, Default)]
 pub struct Calls {
     ordinary: Arc<()>,
     lasting: Arc<()>,
