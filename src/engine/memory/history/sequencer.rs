@@ -55,8 +55,8 @@ pub(in crate::engine::memory) async fn run<C: Clock>(memory: &Memory<C>) {
         };
         tokio::select! {
             () = history.signal.raised() => {
-                while step(memory) {
-                    memory.clock.pause().await;
+                if step(memory) {
+                    history.signal.raise();
                 }
                 // What comes meanwhile is gathered together.
                 memory.clock.pause().await;

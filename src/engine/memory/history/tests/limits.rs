@@ -59,6 +59,11 @@ fn recording_ends_a_while_after_the_last_list_or_watch() {
     store.list();
     store.clock.advance(599_999);
     assert_eq!(after(&store, listed).unwrap().told().len(), 2);
+    let reader = after(&store, listed).unwrap();
+    store.clock.advance(10_000_000);
+    drop(reader);
+    store.clock.advance(599_999);
+    assert_eq!(after(&store, listed).unwrap().told().len(), 2);
     store.clock.advance(600_000);
     let oldest = store.version();
     let compacted = after(&store, listed).unwrap_err();

@@ -20,7 +20,7 @@ use tokio_stream::Stream;
 
 use crate::{
     engine::{
-        Engine, ListQuery, WatchItem, WatchQuery, WatchStart,
+        Engine, ListQuery, Page, WatchItem, WatchQuery, WatchStart,
         memory::{
             Config, Memory,
             history::{self, Watch, sequencer::step},
@@ -140,6 +140,15 @@ impl Store {
 
     /// All entries, as List gives them.
     fn list(&self) -> Vec<Entry> {
+        self.page().entries
+    }
+
+    /// The version that List gives.
+    fn listed(&self) -> Version {
+        self.page().version
+    }
+
+    fn page(&self) -> Page {
         let range = Range::default();
         let query = ListQuery {
             range: &range,
@@ -148,7 +157,7 @@ impl Store {
             reply_bytes_max: usize::MAX,
             omit_value: false,
         };
-        block(self.memory.list(query)).unwrap().entries
+        block(self.memory.list(query)).unwrap()
     }
 
     fn watch(&self, query: WatchQuery) -> Result<Reader, Error> {

@@ -106,3 +106,55 @@ fn mirrors_of_a_store_that_many_change_end_equal_to_it() {
         assert!(mirror.events > ROUNDS, "{}", mirror.events);
     }
 }
+
+/// Says that it is over when it is dropped, so that a test that fails ends.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// The versions that a watch after `version` is told, which must begin right
+/// after it and leave none out.
+fn assert_contiguous(store: &Store, mut reader: Reader, version: Version) {
+    step(&store.memory);
+    let told: Vec<i64> = reader.told().into_iter().map(|it| it.2.get()).collect();
+    let next = version.get() + 1;
+    let last = told.last().map_or(next, |last| last + 1);
+    assert_eq!(told, (next..last).collect::<Vec<_>>());
+}
+
+#[test]
+fn whatever_is_changed_while_recording_begins_is_told_or_compacted() {
+    let store = Store::new();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let (store, done) = (&store, &done);
+        for writer in 0..WRITERS {
+            scope.spawn(move || {
+                for round in 0.. {
+                    store.set(&format!("key/{}", round * (writer + 7) % 97), "1");
+                    if done.load(Ordering::SeqCst) {
+                        break;
+                    }
+                }
+            });
+        }
+        let _over = Over(done);
+        for _ in 0..300 {
+            store.clock.advance(600_000);
+            let version = store.version();
+            match store.watch_from(WatchStart::After(Some(version))) {
+                Ok(reader) => assert_contiguous(store, reader, version),
+                Err(Error::VersionCompacted { oldest }) => assert!(oldest > version),
+                Err(error) => panic!("{error:?}"),
+            }
+            store.clock.advance(600_000);
+            let listed = store.listed();
+            let reader = store.watch_from(WatchStart::After(Some(listed)));
+            assert_contiguous(store, reader.unwrap(), listed);
+        }
+    });
+}
