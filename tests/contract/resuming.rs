@@ -227,14 +227,14 @@ async fn what_changes_while_a_snapshot_is_sent_is_told_after_it(server: Server) 
 }
 
 async fn a_watch_that_is_not_read_ends_and_says_where_to_resume(server: Server) {
-    let server = server.history(|history| history.events_max = 300);
+    let server = server.history(|history| history.events_max = 50);
     let kv = server.start().await;
     let mut watching = kv.watch().await;
     let mut sent = watching.reply().await.resume_version;
     // More than the connection takes without being read.
     let value = "x".repeat(100_000);
     let other = kv.reconnected().await;
-    for number in 0..1000 {
+    for number in 0..200 {
         other.set(&format!("{}", number % 3), value.as_str()).await;
     }
     let refusal = loop {
