@@ -70,6 +70,8 @@ fn limits(config: &Config) -> proto::Limits {
         pipeline_lists_in_flight_max: told(calls.pipeline_lists_in_flight_max),
         ttl_max: Some(time::duration(config.expiry.ttl_ms_max)),
         default_ttl: Some(time::duration(config.expiry.default_ttl_ms)),
+        watch_ranges_max: told(calls.watch_ranges_max),
+        watchers_max: told(config.watchers_max),
         health_watches_max: told(config.health_watches_max),
         ..config.others
     }

@@ -19,6 +19,8 @@ pub struct Limits {
     pub delete_range_entries_max: usize,
     /// Lists of one pipeline at once.
     pub pipeline_lists_in_flight_max: usize,
+    /// Ranges of one watch.
+    pub watch_ranges_max: usize,
 }
 
 impl Default for Limits {
@@ -32,6 +34,7 @@ impl Default for Limits {
             page_entries_max: 1000,
             delete_range_entries_max: 100_000,
             pipeline_lists_in_flight_max: 16,
+            watch_ranges_max: 64,
         }
     }
 }

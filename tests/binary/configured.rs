@@ -112,11 +112,15 @@ async fn every_limit_is_in_force_as_it_was_chosen() {
         handshake_ms_max: 1014,
         request_read_ms_max: 1015,
         drain_ms_max: 1016,
+        watchers_max: 19,
+        watch_ranges_max: 20,
+        watch_history_events_max: 21,
+        watch_history_bytes_max: 22_000,
+        watch_history_armed_ms: 23,
         connection_age_ms_max: 1_000_017,
         reset_streams_pending_max: 18,
         ttl_max: Some("90s".parse().unwrap()),
         default_ttl: Some("60s".parse().unwrap()),
-        ..Limits::default()
     };
     let server = [
         ("KEY_BYTES_MAX", "5"),
@@ -139,6 +143,11 @@ async fn every_limit_is_in_force_as_it_was_chosen() {
         ("HANDSHAKE_MS_MAX", "1014"),
         ("REQUEST_READ_MS_MAX", "1015"),
         ("DRAIN_MS_MAX", "1016"),
+        ("WATCHERS_MAX", "19"),
+        ("WATCH_RANGES_MAX", "20"),
+        ("WATCH_HISTORY_EVENTS_MAX", "21"),
+        ("WATCH_HISTORY_BYTES_MAX", "22000"),
+        ("WATCH_HISTORY_ARMED_MS", "23"),
         ("CONNECTION_AGE_MS_MAX", "1000017"),
         ("RESET_STREAMS_PENDING_MAX", "18"),
         ("TTL_MAX", "90s"),

@@ -11,4 +11,5 @@ pub(crate) mod refusal;
 pub(crate) mod requests;
 pub(crate) mod server;
 pub(crate) mod unswept;
+pub(crate) mod watching;
 pub(crate) mod words;

@@ -49,6 +49,12 @@ fn every_error() -> Vec<Error> {
         Error::ReplyTooLarge {
             reply_bytes_max: usize::MAX,
         },
+        Error::VersionCompacted { oldest: version },
+        Error::VersionAhead { current: version },
+        Error::WatchTooSlow {
+            resume: Some(version),
+            oldest: version,
+        },
         Error::Unsupported {
             capability: "request_id",
         },
@@ -72,6 +78,7 @@ fn every_refusal() -> Vec<Refusal> {
             health_watches_max: 1,
         },
         Refusal::Pipelines { pipelines_max: 1 },
+        Refusal::Watchers { watchers_max: 1 },
         Refusal::RequestRead {
             request_read_ms_max: 1,
         },
@@ -106,10 +113,13 @@ fn name_of_error(error: &Error) -> &'static str {
         Error::CounterOverflow { .. } => "CounterOverflow",
         Error::MemoryFull { .. } => "MemoryFull",
         Error::ReplyTooLarge { .. } => "ReplyTooLarge",
+        Error::VersionCompacted { .. } => "VersionCompacted",
+        Error::VersionAhead { .. } => "VersionAhead",
+        Error::WatchTooSlow { .. } => "WatchTooSlow",
         Error::Unsupported { .. } => "Unsupported",
     }
 }
-const ERRORS: usize = 14;
+const ERRORS: usize = 17;
 
 fn name_of_refusal(refusal: &Refusal) -> &'static str {
     match refusal {
@@ -120,6 +130,7 @@ fn name_of_refusal(refusal: &Refusal) -> &'static str {
         Refusal::BytesInFlight { .. } => "BytesInFlight",
         Refusal::HealthWatches { .. } => "HealthWatches",
         Refusal::Pipelines { .. } => "Pipelines",
+        Refusal::Watchers { .. } => "Watchers",
         Refusal::RequestRead { .. } => "RequestRead",
         Refusal::Deadline => "Deadline",
         Refusal::TimeoutMalformed => "TimeoutMalformed",
