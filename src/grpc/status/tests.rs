@@ -141,7 +141,7 @@ fn name_of_refusal(refusal: &Refusal) -> &'static str {
         Refusal::Panicked => "Panicked",
     }
 }
-const REFUSALS: usize = 15;
+const REFUSALS: usize = 16;
 
 /// Every status that this server makes, about the longest key.
 fn every_status() -> Vec<Status> {
