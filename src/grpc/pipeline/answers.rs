@@ -156,8 +156,9 @@ mod tests {
     async fn nobody_reads_on_for_answers_that_are_dropped() {
         let (sender, answers, reader) = answers();
         drop((sender, answers));
-        while !reader.is_finished() {
+        for _ in 0..10 {
             tokio::task::yield_now().await;
         }
+        assert!(reader.is_finished());
     }
 }
