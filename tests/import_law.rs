@@ -109,7 +109,7 @@ fn a_violation_in_any_form_is_caught() {
             "use crate::{model::value::Value, engine::{Page, memory}};",
         ),
         ("model/key.rs", "use {crate::engine as e, std::fmt};"),
-        ("gate/call.rs", "fn f() { crate::grpc::routes(); }"),
+        ("gate/call.rs", "fn f() { crate::grpc::services(); }"),
         (
             "gate/call.rs",
             "macro_rules! m { () => { crate::serve::run } }",

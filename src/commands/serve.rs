@@ -68,7 +68,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn error::Error + Send + Sync>
 
     let (opening, state) = (Opening::new(), State::new());
     let context = Context {
-        routes: grpc::routes(opening.clone(), state.clone(), config.grpc),
+        services: grpc::services(opening.clone(), state.clone(), config.grpc),
         gate: Gate::new(config.gate, state, grpc::wire()),
         config: config.serve,
     };

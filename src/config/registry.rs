@@ -120,6 +120,11 @@ pub static SETTINGS: &[Setting] = &[
         "Lists of one pipeline at once",
     ),
     call(
+        "delete_range_entries_max",
+        number!(Count, 1, 1 << 24, grpc.limits.delete_range_entries_max),
+        "Entries that one DeleteRange removes",
+    ),
+    call(
         "ttl_max",
         number!(Time, 1, YEARS_1000_MS, grpc.expiry.ttl_ms_max),
         "How far ahead a deadline may lie",

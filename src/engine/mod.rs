@@ -11,6 +11,7 @@ use crate::model::{
     operation::{Applied, Operation, Outcome, Read},
     range::Range,
     time::UnixMillis,
+    transaction::{Transacted, Transaction, TransactionError},
     version::Version,
 };
 
@@ -47,11 +48,44 @@ pub trait Engine: Send + Sync + 'static {
         reply_bytes_max: usize,
     ) -> impl Future<Output = Vec<Result<Outcome, Error>>> + Send;
 
+    /// Carries out all of `transaction` at one moment, or nothing of it. Reads
+    /// and conditions see the state before. Its changes take consecutive
+    /// versions in the order of its operations; before them, those of expired
+    /// entries whose place is taken.
+    ///
+    /// Entries in the answers have `reply_bytes_max` bytes together, counted by
+    /// [`crate::model::entry::reply_bytes`].
+    ///
+    /// # Errors
+    /// The first of: an operation that can never be right; a check that does
+    /// not hold; an operation that is refused, or whose answer passes
+    /// `reply_bytes_max`, [`Error::ReplyTooLarge`]; for the whole,
+    /// [`Error::MemoryFull`].
+    fn transact(
+        &self,
+        transaction: Transaction<'_>,
+        reply_bytes_max: usize,
+    ) -> impl Future<Output = Result<Transacted, TransactionError>> + Send;
+
     /// A page of entries in key order.
     ///
     /// # Errors
     /// None on a memory engine; others may be out of reach.
     fn list(&self, query: ListQuery<'_>) -> impl Future<Output = Result<Page, Error>> + Send;
+
+    /// Removes the keys of a range, in key order, `entries_max` of them at most.
+    /// Not atomic: each removal is one for itself, and others may come in
+    /// between. A key that is there the whole time, and is not removed, comes
+    /// after all that are.
+    ///
+    /// # Errors
+    /// None on a memory engine; others may be out of reach. What was removed
+    /// until then is.
+    fn delete_range(
+        &self,
+        range: &Range,
+        entries_max: usize,
+    ) -> impl Future<Output = Result<RangeDeleted, Error>> + Send;
 
     /// The work that the engine does beside its calls, such as removing what
     /// has expired. To be run once; returns only when there is nothing to do
@@ -101,4 +135,15 @@ pub struct Page {
     pub more: bool,
     /// The store's version from before the page was read.
     pub version: Version,
+}
+
+/// What became of a range.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RangeDeleted {
+    /// How many entries were removed.
+    pub count: usize,
+    /// The last version that a removal took; `None`: there was none.
+    pub version: Option<Version>,
+    /// Whether keys may be left. False only when all were looked at.
+    pub more: bool,
 }

@@ -4,18 +4,14 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
+    pin::Pin,
     sync::Arc,
-    task::Poll,
-    time::Duration,
+    task::{Context, Poll},
 };
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
-use tokio::time::{Instant, timeout_at};
+use http::{HeaderName, Method, Request, Response, StatusCode, header};
 use tonic::body::Body;
 use tower::Service;
-use tracing::Instrument;
 
 use crate::gate::{
     config::Config,
@@ -23,7 +19,7 @@ use crate::gate::{
     framing::Framing,
     load::{Load, Share},
     refusal::Refusal,
-    reply::{Ending, ReplyBody},
+    reply::{Deadline, Ending, ReplyBody},
     request::{Arrival, Cut, HEALTH_REQUEST_BYTES_MAX, RequestBody},
     state::{Phase, State},
     timeout,
@@ -74,6 +70,94 @@ pub struct Peer {
     pub health_only: Option<u64>,
 }
 
+/// The answer to a call. It is small, since it is moved to a task of its own:
+/// the request is not in it.
+#[derive(Debug)]
+pub struct Answer<F> {
+    way: Option<Way<F>>,
+    trace: Trace,
+}
+
+#[derive(Debug)]
+enum Way<F> {
+    // Rare, and larger than the other.
+    Refused(Box<Reply>),
+    Passing(Passing<F>),
+}
+
+/// A call that was let through.
+#[derive(Debug)]
+struct Passing<F> {
+    call: F,
+    share: Share,
+    ending: Ending,
+}
+
+impl<F> Future for Answer<F>
+where
+    F: Future<Output = Result<Response<Body>, Infallible>> + Unpin,
+{
+    type Output = Result<Reply, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { way, trace } = self.get_mut();
+        let reply = match way.take() {
+            Some(Way::Refused(reply)) => *reply,
+            Some(Way::Passing(mut passing)) => {
+                let polled = trace.span().in_scope(|| passing.poll(context));
+                let Poll::Ready(passed) = polled else {
+                    *way = Some(Way::Passing(passing));
+                    return Poll::Pending;
+                };
+                passing.reply(passed)
+            }
+            // Only after it was ready, when nobody asks.
+            None => return Poll::Pending,
+        };
+        trace.end(&reply);
+        Poll::Ready(Ok(reply))
+    }
+}
+
+impl<F> Passing<F>
+where
+    F: Future<Output = Result<Response<Body>, Infallible>> + Unpin,
+{
+    /// A fault in one call is not to take the others of its connection with
+    /// it: panics end here.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Response<Body>, Refusal>> {
+        let call = AssertUnwindSafe(|| Pin::new(&mut self.call).poll(context));
+        match catch_unwind(call) {
+            Ok(Poll::Ready(Ok(response))) => {
+                Poll::Ready(match self.ending.refusal(response.headers()) {
+                    Some(refusal) => Err(refusal),
+                    None => Ok(response),
+                })
+            }
+            Ok(Poll::Ready(Err(never))) => match never {},
+            Ok(Poll::Pending) if self.ending.deadline.has_passed(context) => {
+                Poll::Ready(Err(Refusal::Deadline))
+            }
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(_) => Poll::Ready(Err(Refusal::Panicked)),
+        }
+    }
+
+    fn reply(self, passed: Result<Response<Body>, Refusal>) -> Reply {
+        match passed {
+            Ok(response) => {
+                let share = if self.ending.is_lasting {
+                    self.share.settled()
+                } else {
+                    self.share
+                };
+                response.map(|body| ReplyBody::new(body, share, Some(self.ending)))
+            }
+            Err(refusal) => self.ending.gate.refuse(&refusal),
+        }
+    }
+}
+
 /// What is sent back.
 pub type Reply = Response<ReplyBody<Body>>;
 
@@ -109,59 +193,70 @@ impl Gate {
         (self.0.wire.is_lasting)(service, method)
     }
 
-    /// Lets a call through to `routes`, or refuses it. Never fails: a refusal
+    /// Lets a call through to `services`, or refuses it. Never fails: a refusal
     /// is an answer.
-    pub async fn call<S, B>(self, peer: Peer, routes: S, request: Request<B>) -> Reply
+    pub fn call<S, B>(&self, peer: Peer, services: &mut S, request: Request<B>) -> Answer<S::Future>
     where
         S: Service<Request<RequestBody<B>>, Response = Response<Body>, Error = Infallible>,
-        B: http_body::Body<Data = Bytes> + Unpin,
     {
         let trace = Trace::begin(&request, peer.address);
-        let reply = self
-            .answer(peer, routes, request)
-            .instrument(trace.span())
-            .await;
-        trace.end(&reply);
-        reply
+        let way = match trace
+            .span()
+            .in_scope(|| self.begin(peer, services, request))
+        {
+            Ok(passing) => Way::Passing(passing),
+            Err(reply) => Way::Refused(reply),
+        };
+        Answer {
+            way: Some(way),
+            trace,
+        }
     }
 
-    async fn answer<S, B>(&self, peer: Peer, routes: S, mut request: Request<B>) -> Reply
+    fn begin<S, B>(
+        &self,
+        peer: Peer,
+        services: &mut S,
+        mut request: Request<B>,
+    ) -> Result<Passing<S::Future>, Box<Reply>>
     where
         S: Service<Request<RequestBody<B>>, Response = Response<Body>, Error = Infallible>,
-        B: http_body::Body<Data = Bytes> + Unpin,
     {
         if let Some(status) = no_grpc(&request) {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = status;
-            return self.uncounted(response);
+            return Err(Box::new(self.uncounted(response)));
         }
         let admitted = self.admit(peer, request.uri().path());
-        let deadline = timeout::of(request.headers());
-        let (share, wait) = match (admitted, deadline) {
+        let wait = timeout::of(request.headers());
+        let (share, wait) = match (admitted, wait) {
             (Ok(share), Ok(wait)) => (share, wait),
-            (Err(refusal), _) | (Ok(_), Err(refusal)) => return self.refuse(&refusal),
+            (Err(refusal), _) | (Ok(_), Err(refusal)) => {
+                return Err(Box::new(self.refuse(&refusal)));
+            }
         };
         let counts_each = self.counts_each(request.uri().path());
-        let is_lasting = counts_each || self.is_lasting(request.uri().path());
-        let ending = self.ending(request.headers(), wait);
+        let encoding = request.headers().get(&ENCODING);
+        let ending = Ending {
+            deadline: Deadline::new(wait),
+            cut: Cut::default(),
+            compressed: encoding.is_some_and(|encoding| encoding != "identity"),
+            is_lasting: counts_each || self.is_lasting(request.uri().path()),
+            gate: self.clone(),
+        };
         if counts_each {
-            let each = Each::new(self.0.load.clone(), ending.deadline);
+            let each = Each::new(self.0.load.clone(), ending.deadline.at());
             request.extensions_mut().insert(each);
         }
-        let passing = self.pass(routes, request, &ending);
-        let passed = match ending.deadline {
-            Some(at) => match timeout_at(at, passing).await {
-                Ok(passed) => passed,
-                Err(_) => Err(Refusal::Deadline),
-            },
-            None => passing.await,
-        };
-        match passed {
-            Ok(response) if is_lasting => {
-                response.map(|body| ReplyBody::lasting(body, share.settled(), ending))
-            }
-            Ok(response) => response.map(|body| ReplyBody::new(body, share, Some(ending))),
-            Err(refusal) => self.refuse(&refusal),
+        let arrival = self.arrival(request.uri().path());
+        let request = request.map(|body| RequestBody::new(body, arrival, ending.cut.clone()));
+        match catch_unwind(AssertUnwindSafe(|| services.call(request))) {
+            Ok(call) => Ok(Passing {
+                call,
+                share,
+                ending,
+            }),
+            Err(_) => Err(Box::new(self.refuse(&Refusal::Panicked))),
         }
     }
 
@@ -184,36 +279,6 @@ impl Gate {
         load.enter()
     }
 
-    async fn pass<S, B>(
-        &self,
-        mut routes: S,
-        request: Request<B>,
-        ending: &Ending,
-    ) -> Result<Response<Body>, Refusal>
-    where
-        S: Service<Request<RequestBody<B>>, Response = Response<Body>, Error = Infallible>,
-        B: http_body::Body<Data = Bytes> + Unpin,
-    {
-        let arrival = self.arrival(request.uri().path());
-        let request = request.map(|body| RequestBody::new(body, arrival, ending.cut.clone()));
-        let response = unpanicked(routes.call(request)).await?;
-        match ending.refusal(response.headers()) {
-            Some(refusal) => Err(refusal),
-            None => Ok(response),
-        }
-    }
-
-    fn ending(&self, headers: &HeaderMap, wait: Option<Duration>) -> Ending {
-        let encoding = headers.get(&ENCODING);
-        Ending {
-            deadline: wait.map(|wait| Instant::now() + wait),
-            cut: Cut::default(),
-            compressed: encoding.is_some_and(|encoding| encoding != "identity"),
-            config: self.0.config,
-            refuse: self.0.wire.refuse,
-        }
-    }
-
     fn arrival(&self, path: &str) -> Arrival {
         let Inner {
             config, load, wire, ..
@@ -234,8 +299,18 @@ impl Gate {
         Arrival::Message { share, read_ms_max }
     }
 
+    /// What this gate holds calls to.
+    pub(super) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The whole answer to a call that is refused.
+    pub(super) fn refusal(&self, refusal: &Refusal) -> Response<Body> {
+        (self.0.wire.refuse)(refusal)
+    }
+
     fn refuse(&self, refusal: &Refusal) -> Reply {
-        self.uncounted((self.0.wire.refuse)(refusal))
+        self.uncounted(self.refusal(refusal))
     }
 
     fn uncounted(&self, response: Response<Body>) -> Reply {
@@ -265,25 +340,6 @@ fn split(path: &str) -> (&str, &str) {
     path.strip_prefix('/')
         .and_then(|rest| rest.split_once('/'))
         .unwrap_or_default()
-}
-
-/// What `call` gives, or that it panicked: a fault in one call is not to take
-/// the others of its connection with it.
-async fn unpanicked<F, T>(call: F) -> Result<T, Refusal>
-where
-    F: Future<Output = Result<T, Infallible>>,
-{
-    let mut call = pin!(call);
-    std::future::poll_fn(|context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context)));
-        match polled {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(Ok(answer))) => Poll::Ready(Ok(answer)),
-            Ok(Poll::Ready(Err(never))) => match never {},
-            Err(_) => Poll::Ready(Err(Refusal::Panicked)),
-        }
-    })
-    .await
 }
 
 #[cfg(test)]

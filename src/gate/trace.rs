@@ -35,8 +35,8 @@ impl Trace {
     }
 
     /// Ends it with what was answered. A stream is answered when it begins.
-    pub fn end<B>(self, response: &Response<B>) {
-        let Some((span, began)) = self.0 else {
+    pub fn end<B>(&self, response: &Response<B>) {
+        let Some((span, began)) = &self.0 else {
             return;
         };
         let code = foreign::code(response.headers()).unwrap_or(Code::Ok);

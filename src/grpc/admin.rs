@@ -67,6 +67,7 @@ fn limits(config: &Config) -> proto::Limits {
         page_entries_max: told(calls.page_entries_max),
         pipelines_max: told(config.pipelines_max),
         pipeline_lists_in_flight_max: told(calls.pipeline_lists_in_flight_max),
+        delete_range_entries_max: told(calls.delete_range_entries_max),
         ttl_max: Some(time::duration(config.expiry.ttl_ms_max)),
         default_ttl: Some(time::duration(config.expiry.default_ttl_ms)),
         health_watches_max: told(config.health_watches_max),

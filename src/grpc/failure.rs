@@ -91,6 +91,14 @@ impl Failure {
         self.with(name, &shown)
     }
 
+    /// With the place of the operation that it is about, counted from 0, where
+    /// several fail as one.
+    #[must_use]
+    pub fn with_operation(mut self, index: usize) -> Self {
+        self.text = format!("{} (operation {index})", self.text).into();
+        self.with("operation_index", &index)
+    }
+
     /// The status code.
     #[must_use]
     pub const fn code(&self) -> Code {

@@ -6,6 +6,7 @@ pub mod health;
 pub mod kv;
 pub mod pipeline;
 pub mod reflection;
+pub mod services;
 pub mod status;
 pub mod wire;
 
@@ -15,7 +16,7 @@ use tonic_health::pb::health_server::{self, HealthServer};
 use crate::{
     engine::Engine,
     gate::{call::Wire, opening::Opening, state::State},
-    grpc::{admin::Admin, health::Health, kv::Kv, pipeline::Pipelines},
+    grpc::{admin::Admin, health::Health, kv::Kv, pipeline::Pipelines, services::Services},
     model::{expiry::ExpiryRules, limits::Limits},
     proto::{
         self,
@@ -56,19 +57,22 @@ impl Default for Config {
 /// Every service of this server on the engine that `opening` holds as soon as
 /// it is open, with the health that `state` says.
 #[must_use]
-pub fn routes<E: Engine>(opening: Opening<E>, state: State, config: Config) -> Routes {
+pub fn services<E: Engine>(opening: Opening<E>, state: State, config: Config) -> Services<E> {
     let message_bytes_max = config.limits.message_bytes_max;
     let pipelines = Pipelines::new(state.clone(), config.pipelines_max);
     let kv = KvServiceServer::new(Kv::new(opening.clone(), pipelines, config.limits));
     let admin = AdminServiceServer::new(Admin::new(opening, &config));
     let health = HealthServer::new(Health::new(state, config.health_watches_max));
-    let routes = Routes::new(kv.max_decoding_message_size(message_bytes_max))
+    let routes = Routes::default()
         .add_service(admin.max_decoding_message_size(message_bytes_max))
         .add_service(health.max_decoding_message_size(message_bytes_max));
     // The descriptor sets are compiled in and a test builds from them; were
     // they ever invalid, the store would be of more use than reflection.
     let routes = reflection::add(routes.clone(), message_bytes_max).unwrap_or(routes);
-    routes.prepare()
+    Services {
+        kv: kv.max_decoding_message_size(message_bytes_max),
+        others: routes.prepare(),
+    }
 }
 
 /// What the gate has to know of this wire.

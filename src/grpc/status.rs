@@ -25,6 +25,26 @@ pub fn of_key(error: &Error, key: Key<'_>) -> Failure {
     }
 }
 
+/// The failure of a transaction whose check on `key`, the one at `index`, does
+/// not hold for the reason that `error` says.
+#[must_use]
+pub fn of_check(error: &Error, index: usize, key: Key<'_>) -> Failure {
+    let current = match error {
+        Error::KeyPresent { current } => current.get(),
+        Error::KeyAbsent => 0,
+        Error::VersionMismatch { current } => current.map_or(0, Version::get),
+        other => return of_key(other, key),
+    };
+    Failure::new(
+        Code::Aborted,
+        "CHECK_FAILED",
+        format!("check {index} does not hold, the version is {current}, and 0 means absent"),
+    )
+    .with("check_index", &index)
+    .with("current_version", &current)
+    .with_echo("key", key.as_str())
+}
+
 /// The whole answer to a call that was refused before it was carried out.
 #[must_use]
 pub fn refuse(refusal: &Refusal) -> http::Response<Body> {

@@ -54,6 +54,14 @@ impl Entry {
         self.deadline
     }
 
+    /// How many bytes an answer with it takes up in a reply: see
+    /// [`reply_bytes`].
+    #[must_use]
+    pub fn reply_bytes(&self) -> usize {
+        let value_bytes = self.value.as_ref().map_or(0, Value::len);
+        reply_bytes(self.key.len(), value_bytes)
+    }
+
     /// Takes it apart, without a copy: key and value.
     #[must_use]
     pub fn into_parts(self) -> (String, Option<Value>) {

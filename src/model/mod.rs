@@ -11,5 +11,6 @@ pub mod mutation;
 pub mod operation;
 pub mod range;
 pub mod time;
+pub mod transaction;
 pub mod value;
 pub mod version;

@@ -18,11 +18,13 @@ use tokio::{
     net::TcpStream,
     time::{sleep, timeout},
 };
-use tonic::service::Routes;
+use tonic::body::Body;
+use tower::Service;
 
 use crate::{
     gate::{
         call::{Gate, Peer},
+        request::RequestBody,
         state::Phase,
     },
     serve::{
@@ -45,17 +47,42 @@ const LEAVE: Duration = Duration::from_secs(1);
 
 /// What all connections share.
 #[derive(Clone, Debug)]
-pub struct Context {
+pub struct Context<S> {
     /// Their limits.
     pub config: Config,
     /// What their calls pass.
     pub gate: Gate,
     /// Where their calls go.
-    pub routes: Routes,
+    pub services: S,
+}
+
+/// What answers calls that were let through.
+pub trait Services:
+    Service<
+        Request<RequestBody<Incoming>>,
+        Response = Response<Body>,
+        Error = Infallible,
+        Future: Send + Unpin,
+    > + Clone
+    + Send
+    + 'static
+{
+}
+
+impl<S> Services for S where
+    S: Service<
+            Request<RequestBody<Incoming>>,
+            Response = Response<Body>,
+            Error = Infallible,
+            Future: Send + Unpin,
+        > + Clone
+        + Send
+        + 'static
+{
 }
 
 /// Serves one connection until it ends.
-pub async fn serve(context: Context, stream: TcpStream, seat: Seat) {
+pub async fn serve<S: Services>(context: Context<S>, stream: TcpStream, seat: Seat) {
     let Ok(address) = stream.peer_addr() else {
         return;
     };
@@ -83,11 +110,11 @@ pub async fn serve(context: Context, stream: TcpStream, seat: Seat) {
     }
 }
 
-async fn http2(context: Context, looked: Looked, address: SocketAddr, seat: Seat) {
+async fn http2<S: Services>(context: Context<S>, looked: Looked, address: SocketAddr, seat: Seat) {
     let Context {
         config,
         gate,
-        routes,
+        services,
     } = context;
     let state = gate.state().clone();
     let health_only = seat.health_only();
@@ -102,8 +129,7 @@ async fn http2(context: Context, looked: Looked, address: SocketAddr, seat: Seat
             if health_only.is_some() {
                 quiet.interrupt(gate.is_health(request.uri().path()));
             }
-            let call = gate.clone().call(peer, routes.clone(), request);
-            async move { Ok::<_, Infallible>(call.await) }
+            gate.call(peer, &mut services.clone(), request)
         })
     };
     let mut connection = pin!(builder(&config).serve_connection(TokioIo::new(looked), service));

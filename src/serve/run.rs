@@ -10,7 +10,7 @@ use crate::{
     serve::{
         accept::accept,
         bind::Bound,
-        connection::Context,
+        connection::{Context, Services},
         error::Error,
         seats::Seats,
         stop::{Stop, Urgency},
@@ -29,9 +29,9 @@ use crate::{
 /// # Errors
 /// [`Error::Worker`], [`Error::Open`], [`Error::Fault`] after a panic beside the
 /// calls, or [`Error::Aborted`] when a second demand cut off calls.
-pub async fn run<E: Engine>(
+pub async fn run<E: Engine, S: Services>(
     bound: Bound,
-    context: Context,
+    context: Context<S>,
     opening: Opening<E>,
     open: impl Future<Output = Result<E, Box<dyn error::Error + Send + Sync>>>,
     mut stop: Stop,
@@ -89,7 +89,7 @@ async fn tend<E: Engine>(opening: Opening<E>) {
     }
 }
 
-async fn drain(context: &Context, seats: &Seats, urgency: Urgency) {
+async fn drain<S>(context: &Context<S>, seats: &Seats, urgency: Urgency) {
     let state = context.gate.state();
     let grace = match urgency {
         Urgency::Gracefully => Duration::from_millis(context.config.drain_grace_ms),

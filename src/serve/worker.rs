@@ -5,7 +5,7 @@ use std::{io, net::TcpStream, thread};
 use tokio::{runtime, sync::mpsc};
 
 use crate::serve::{
-    connection::{self, Context},
+    connection::{self, Context, Services},
     seats::Seat,
 };
 
@@ -23,7 +23,7 @@ impl Worker {
     ///
     /// # Errors
     /// What the system says of the thread or the runtime.
-    pub fn start(number: usize, context: Context) -> io::Result<Self> {
+    pub fn start<S: Services>(number: usize, context: Context<S>) -> io::Result<Self> {
         let (sender, mut given) = mpsc::channel(WAITING_MAX);
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()

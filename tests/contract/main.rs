@@ -15,6 +15,8 @@ mod conditions;
 #[cfg(test)]
 mod counters;
 #[cfg(test)]
+mod delete_range;
+#[cfg(test)]
 mod describe;
 #[cfg(test)]
 mod expired;
@@ -37,6 +39,10 @@ mod sizes;
 mod support;
 #[cfg(test)]
 mod touch;
+#[cfg(test)]
+mod transact;
+#[cfg(test)]
+mod transact_refused;
 #[cfg(test)]
 mod unbuilt;
 #[cfg(test)]

@@ -6,34 +6,11 @@ use tonic::{Code, Status};
 use crate::support::{refusal::Refusal, server::Server, words::number};
 
 contract![
-    transact_is_unimplemented,
-    delete_range_is_unimplemented,
     watch_is_unimplemented,
     what_is_unimplemented_is_not_a_capability,
     a_request_id_is_unimplemented,
     a_request_id_in_a_batch_fails_its_slot,
 ];
-
-async fn transact_is_unimplemented(server: Server) {
-    let kv = server.start().await;
-    let request = pb::TransactRequest {
-        operations: vec![kv.set("a", "1").into()],
-        ..Default::default()
-    };
-    unimplemented(kv.client().transact(request).await);
-    assert_eq!(kv.get("a").await, None);
-}
-
-async fn delete_range_is_unimplemented(server: Server) {
-    let kv = server.start().await;
-    kv.set("a", "1").await;
-    let request = pb::DeleteRangeRequest {
-        all: true,
-        ..Default::default()
-    };
-    unimplemented(kv.client().delete_range(request).await);
-    assert_eq!(kv.list().keys().await, ["a"]);
-}
 
 async fn watch_is_unimplemented(server: Server) {
     let kv = server.start().await;
@@ -50,7 +27,7 @@ async fn watch_is_unimplemented(server: Server) {
 async fn what_is_unimplemented_is_not_a_capability(server: Server) {
     let kv = server.start().await;
     let capabilities = kv.describe().await.capabilities;
-    for unbuilt in ["Transact", "DeleteRange", "Watch"] {
+    for unbuilt in ["Watch", "Unheard"] {
         assert!(!capabilities.iter().any(|name| name == unbuilt));
     }
 }
@@ -69,6 +46,12 @@ async fn a_request_id_is_unimplemented(server: Server) {
     increment.refused(code).await;
     let touch = kv.touch("a").with(|it| it.request_id = id.to_owned());
     touch.refused(code).await;
+    let transact = kv.transact().then(kv.set("a", 2));
+    let transact = transact.with(|it| it.request_id = id.to_owned());
+    transact.refused(code).await;
+    let delete_range = kv.delete_range().prefix("a");
+    let delete_range = delete_range.with(|it| it.request_id = id.to_owned());
+    delete_range.refused(code).await;
     assert_eq!(kv.get("a").await, before);
 }
 

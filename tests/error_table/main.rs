@@ -12,6 +12,8 @@ mod server;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "the contract's tests use the rest")]
 mod support;
+#[cfg(test)]
+mod transact;
 
 #[cfg(test)]
 mod table {
@@ -19,7 +21,7 @@ mod table {
 
     use tonic::Code;
 
-    use crate::{held, provoke, seen::Seen};
+    use crate::{held, provoke, seen::Seen, transact};
 
     /// Stands for a value that differs from run to run.
     const ANY: &str = "*";
@@ -128,6 +130,32 @@ mod table {
             provoke::version_of_an_absent_key
         ),
         row!(
+            "CHECK_FAILED",
+            Aborted,
+            ["key" = "b", "check_index" = "1", "current_version" = "0"],
+            transact::check_failed
+        ),
+        row!(
+            "KEY_EXISTS",
+            AlreadyExists,
+            [
+                "key" = "a",
+                "current_version" = ANY,
+                "operation_index" = "1"
+            ],
+            transact::operation_refused
+        ),
+        row!(
+            "FIELD_CONFLICT",
+            InvalidArgument,
+            [
+                "field" = "operations[1].delete.key",
+                "description" = "operation 0 changes this key too",
+                "operation_index" = "1"
+            ],
+            transact::key_written_twice
+        ),
+        row!(
             "WRONG_KIND",
             FailedPrecondition,
             ["key" = "a", "kind" = "text"],
@@ -161,12 +189,6 @@ mod table {
             ResourceExhausted,
             ["limit" = "reply_bytes_max", "reply_bytes_max" = "3145728",],
             provoke::reply_too_large
-        ),
-        row!(
-            "UNSUPPORTED",
-            Unimplemented,
-            ["capability" = "Transact"],
-            provoke::unsupported
         ),
         row!(
             "UNSUPPORTED",

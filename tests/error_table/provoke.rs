@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A client, and the server that lives as long.
-struct Client {
+pub(crate) struct Client {
     client: KvServiceClient<Channel>,
     _server: Server,
 }
@@ -34,7 +34,7 @@ impl DerefMut for Client {
     }
 }
 
-async fn client() -> Client {
+pub(crate) async fn client() -> Client {
     client_of(Settings::default()).await
 }
 
@@ -261,11 +261,6 @@ pub(crate) async fn reply_too_large() -> Seen {
         Some(operation_result::Kind::Failure(failure)) => failure.into(),
         _ => panic!("3 MiB and more in one reply"),
     }
-}
-
-pub(crate) async fn unsupported() -> Seen {
-    let request = proto::TransactRequest::default();
-    client().await.transact(request).await.unwrap_err().into()
 }
 
 pub(crate) async fn request_id() -> Seen {

@@ -70,7 +70,7 @@ impl Server {
                 connections_max: settings.connections_max,
                 ..serve::config::Config::default()
             },
-            routes: grpc::routes(opening.clone(), state.clone(), config),
+            services: grpc::services(opening.clone(), state.clone(), config),
             gate: Gate::new(settings.gate, state.clone(), grpc::wire()),
         };
         let bound = bind("127.0.0.1:0".parse().unwrap()).unwrap();

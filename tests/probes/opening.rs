@@ -27,7 +27,7 @@ impl Opening {
         let address = bound.address();
         let (opening, state) = (opening::Opening::new(), State::new());
         let context = Context {
-            routes: grpc::routes(opening.clone(), state.clone(), grpc::Config::default()),
+            services: grpc::services(opening.clone(), state.clone(), grpc::Config::default()),
             gate: Gate::new(gate::config::Config::default(), state, grpc::wire()),
             config: serve::config::Config::default(),
         };

@@ -46,7 +46,7 @@ impl Server {
         let (opening, state) = (Opening::new(), State::new());
         let context = Context {
             config: limits.serve,
-            routes: grpc::routes(opening.clone(), state.clone(), limits.grpc),
+            services: grpc::services(opening.clone(), state.clone(), limits.grpc),
             gate: Gate::new(limits.gate, state, grpc::wire()),
         };
         let bound = bind(limits.serve.listen).unwrap();

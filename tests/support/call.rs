@@ -165,6 +165,25 @@ impl<R: Reading> Call<'_, R> {
     }
 }
 
+/// A request that is about a range of keys.
+pub(crate) trait Ranged: Rpc {
+    fn range(&mut self) -> &mut Option<pb::Range>;
+}
+
+impl<R: Ranged> Call<'_, R> {
+    pub(crate) fn prefix(self, prefix: &str) -> Self {
+        self.with(|request| request.range().get_or_insert_default().prefix = prefix.to_owned())
+    }
+
+    pub(crate) fn start(self, start: &str) -> Self {
+        self.with(|request| request.range().get_or_insert_default().start = start.to_owned())
+    }
+
+    pub(crate) fn end(self, end: &str) -> Self {
+        self.with(|request| request.range().get_or_insert_default().end = end.to_owned())
+    }
+}
+
 /// A request that is also an operation of a list.
 pub(crate) trait Listed: Rpc {
     fn operation(self) -> pb::operation::Kind;

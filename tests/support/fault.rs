@@ -74,6 +74,32 @@ pub(crate) enum Fault {
     BatchSeesStateBefore,
     /// Answers of a Batch are as large as their entries make them.
     BatchBytesIgnored,
+    /// The checks of a transaction are not looked at.
+    ChecksIgnored,
+    /// A transaction that is refused has changed what came before.
+    TransactHalfDone,
+    /// Reads of a transaction see what it has done.
+    TransactSeesItself,
+    /// A transaction takes more versions than it has changes.
+    TransactLeavesGaps,
+    /// What has expired makes way in the middle of a transaction.
+    TransactExpiresLate,
+    /// A transaction tells its first version for its last.
+    TransactTellsFirstVersion,
+    /// The answers of a transaction are as large as their entries make them.
+    TransactBytesIgnored,
+    /// The operations of a transaction are counted from 1.
+    TransactIndexFromOne,
+    /// A `DeleteRange` removes whatever there is.
+    DeleteRangeUnbounded,
+    /// A `DeleteRange` that stops at its limit says that nothing is left.
+    DeleteRangeNeverMore,
+    /// A `DeleteRange` counts what has expired.
+    DeleteRangeTakesExpired,
+    /// A `DeleteRange` removes the end of its range too.
+    DeleteRangeTakesEnd,
+    /// All removals of a `DeleteRange` share a version.
+    DeleteRangeTakesOneVersion,
     /// The store grows without a limit.
     MemoryUnbounded,
     /// A full store refuses every Set, also one that does not grow it.

@@ -120,6 +120,14 @@ impl Kv {
         Call::new(self, pb::BatchRequest::default())
     }
 
+    pub(crate) fn transact(&self) -> Call<'_, pb::TransactRequest> {
+        Call::new(self, pb::TransactRequest::default())
+    }
+
+    pub(crate) fn delete_range(&self) -> Call<'_, pb::DeleteRangeRequest> {
+        Call::new(self, pb::DeleteRangeRequest::default())
+    }
+
     pub(crate) fn list(&self) -> Call<'_, pb::ListRequest> {
         Call::new(self, pb::ListRequest::default())
     }

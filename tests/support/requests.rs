@@ -4,7 +4,7 @@ use nanokv::proto as pb;
 use tonic::{Code, Status};
 
 use crate::support::{
-    call::{Call, Conditional, Expiring, Expiry, Listed, Reading, Replacing, Rpc, message},
+    call::{Call, Conditional, Expiring, Expiry, Listed, Ranged, Reading, Replacing, Rpc, message},
     kv::Kv,
     refusal::Refusal,
 };
@@ -245,6 +245,79 @@ impl Call<'_, pb::BatchRequest> {
     }
 }
 
+/// The answer to a transaction that was carried out.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Transacted {
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) version: i64,
+}
+
+impl Rpc for pb::TransactRequest {
+    type Answer = Transacted;
+
+    async fn send(self, kv: &Kv) -> Result<Self::Answer, Status> {
+        let asked = self.operations.len();
+        let response = message(kv.client().transact(self).await)?;
+        assert_eq!(response.results.len(), asked, "a result for each operation");
+        let kinds = response.results.into_iter().map(|result| result.kind);
+        let slots: Vec<_> = kinds.map(|kind| Slot(kind.expect("always set"))).collect();
+        let failed = |slot: &Slot| matches!(slot.0, pb::operation_result::Kind::Failure(_));
+        assert!(!slots.iter().any(failed), "none is a failure: {slots:?}");
+        Ok(Transacted {
+            slots,
+            version: response.version,
+        })
+    }
+}
+
+impl Call<'_, pb::TransactRequest> {
+    /// One more operation at the end.
+    pub(crate) fn then(self, operation: impl Into<pb::Operation>) -> Self {
+        self.with(|request| request.operations.push(operation.into()))
+    }
+
+    /// One more check at the end.
+    pub(crate) fn check(self, key: &str, kind: impl Into<Option<pb::condition::Kind>>) -> Self {
+        let check = pb::Check {
+            key: key.to_owned(),
+            condition: Some(pb::Condition { kind: kind.into() }),
+        };
+        self.with(|request| request.checks.push(check))
+    }
+
+    pub(crate) fn check_absent(self, key: &str) -> Self {
+        self.check(key, pb::condition::Kind::Absent(true))
+    }
+
+    pub(crate) fn check_present(self, key: &str) -> Self {
+        self.check(key, pb::condition::Kind::Present(true))
+    }
+
+    pub(crate) fn check_version(self, key: &str, version: i64) -> Self {
+        self.check(key, pb::condition::Kind::Version(version))
+    }
+}
+
+impl Rpc for pb::DeleteRangeRequest {
+    type Answer = pb::DeleteRangeResponse;
+
+    async fn send(self, kv: &Kv) -> Result<Self::Answer, Status> {
+        message(kv.client().delete_range(self).await)
+    }
+}
+
+impl Ranged for pb::DeleteRangeRequest {
+    fn range(&mut self) -> &mut Option<pb::Range> {
+        &mut self.range
+    }
+}
+
+impl Call<'_, pb::DeleteRangeRequest> {
+    pub(crate) fn all(self) -> Self {
+        self.with(|request| request.all = true)
+    }
+}
+
 impl Rpc for pb::ListRequest {
     type Answer = pb::ListResponse;
 
@@ -259,19 +332,13 @@ impl Reading for pb::ListRequest {
     }
 }
 
+impl Ranged for pb::ListRequest {
+    fn range(&mut self) -> &mut Option<pb::Range> {
+        &mut self.range
+    }
+}
+
 impl Call<'_, pb::ListRequest> {
-    pub(crate) fn prefix(self, prefix: &str) -> Self {
-        self.with(|request| request.range.get_or_insert_default().prefix = prefix.to_owned())
-    }
-
-    pub(crate) fn start(self, start: &str) -> Self {
-        self.with(|request| request.range.get_or_insert_default().start = start.to_owned())
-    }
-
-    pub(crate) fn end(self, end: &str) -> Self {
-        self.with(|request| request.range.get_or_insert_default().end = end.to_owned())
-    }
-
     pub(crate) fn page_size(self, page_size: i32) -> Self {
         self.with(|request| request.page_size = page_size)
     }

@@ -134,7 +134,7 @@ impl Server {
                 workers: 2,
                 ..serve::config::Config::default()
             },
-            routes: grpc::routes(opening.clone(), state.clone(), config),
+            services: grpc::services(opening.clone(), state.clone(), config),
             gate: Gate::new(gate_config, state, grpc::wire()),
         };
         let bound = bind("127.0.0.1:0".parse().unwrap()).unwrap();

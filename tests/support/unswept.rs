@@ -1,12 +1,14 @@
 //! An engine whose expired entries stay where they are.
 
 use nanokv::{
-    engine::{Description, Engine, ListQuery, Page},
+    engine::{Description, Engine, ListQuery, Page, RangeDeleted},
     model::{
         entry::Entry,
         error::Error,
         mutation::Mutation,
         operation::{Applied, Operation, Outcome, Read},
+        range::Range,
+        transaction::{Transacted, Transaction, TransactionError},
     },
 };
 
@@ -37,6 +39,18 @@ impl<E: Engine> Engine for Unswept<E> {
 
     async fn list(&self, query: ListQuery<'_>) -> Result<Page, Error> {
         self.0.list(query).await
+    }
+
+    async fn transact(
+        &self,
+        transaction: Transaction<'_>,
+        reply_bytes_max: usize,
+    ) -> Result<Transacted, TransactionError> {
+        self.0.transact(transaction, reply_bytes_max).await
+    }
+
+    async fn delete_range(&self, range: &Range, entries_max: usize) -> Result<RangeDeleted, Error> {
+        self.0.delete_range(range, entries_max).await
     }
 
     async fn tend(&self) {

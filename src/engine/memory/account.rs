@@ -37,6 +37,29 @@ impl AddAssign for MemoryUsage {
     }
 }
 
+/// What several changes together take of memory and give back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Growth {
+    /// Bytes by which slots grow while the changes are made, since a slot may
+    /// be taken before another one is free.
+    pub(super) slab_peak: usize,
+    /// Bytes that are taken in the end.
+    pub(super) taken: usize,
+    /// Bytes that are freed in the end.
+    pub(super) freed: usize,
+    /// Entries that are added.
+    pub(super) added: usize,
+}
+
+impl AddAssign for Growth {
+    fn add_assign(&mut self, other: Self) {
+        self.slab_peak += other.slab_peak;
+        self.taken += other.taken;
+        self.freed += other.freed;
+        self.added += other.added;
+    }
+}
+
 /// What all shards take up together.
 #[derive(Debug)]
 pub(super) struct Account {
@@ -68,7 +91,27 @@ impl Account {
     /// of the indexes may pass the limit by a sixteenth: a store that is full
     /// takes as many entries again as are deleted.
     pub(super) fn admits_entry(&self) -> bool {
-        self.used() <= self.memory_max.saturating_add(self.memory_max / 16)
+        self.admits_briefly(0)
+    }
+
+    /// Whether several changes may be made together. What they free counts for
+    /// them, so that a store that is full still takes an exchange; while they
+    /// are made it may pass the limit by a sixteenth.
+    pub(super) fn admits_all(&self, growth: Growth) -> bool {
+        let Growth {
+            slab_peak,
+            taken,
+            freed,
+            added,
+        } = growth;
+        let is_larger_meanwhile = slab_peak > 0 || added > 0;
+        self.admits(taken.saturating_sub(freed))
+            && (!is_larger_meanwhile || self.admits_briefly(slab_peak))
+    }
+
+    fn admits_briefly(&self, bytes: usize) -> bool {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.used().saturating_add(bytes) <= self.memory_max.saturating_add(self.memory_max / 16)
     }
 
     /// A shard that took up `before` bytes takes up `after` now.

@@ -11,15 +11,13 @@ use smallvec::SmallVec;
 use crate::{
     engine::memory::{
         Memory,
-        lock::MutexGuard,
+        guards::Guards,
         shard::{Context, Request, Room, Shard},
     },
     model::{
         clock::Clock,
-        entry::{Entry, reply_bytes},
         error::Error,
         operation::{Operation, Outcome},
-        value::Value,
     },
 };
 
@@ -27,7 +25,6 @@ use crate::{
 /// locked at a time.
 const WINDOW: usize = 16;
 
-type Guards<'a> = SmallVec<[(usize, MutexGuard<'a, Shard>); WINDOW]>;
 type Tasks<'a> = SmallVec<[Task<'a>; WINDOW]>;
 
 /// An operation on its way.
@@ -61,32 +58,26 @@ pub(super) fn run<C: Clock>(
             .iter()
             .map(|operation| task(memory, operation))
             .collect();
-        let mut guards = lock(memory, &tasks);
+        let mut guards = Guards::lock(memory, tasks.iter().map(Task::hash));
         touch(memory, &guards, &tasks);
         let context = memory.context();
         for task in tasks {
             let number = memory.shard_of(task.hash());
-            let Some((_, shard)) = guards.iter_mut().find(|(there, _)| *there == number) else {
+            let Some(shard) = guards.get_mut(number) else {
                 continue;
             };
             let answer = carry_out(shard, task, room, context);
             if let Ok(Outcome::Read(Some(entry))) = &answer {
-                room.bytes = room.bytes.saturating_sub(entry_bytes(entry));
+                room.bytes = room.bytes.saturating_sub(entry.reply_bytes());
             }
             if let Ok(Outcome::Applied(applied)) = &answer
                 && let Some(entry) = &applied.entry
             {
-                room.bytes = room.bytes.saturating_sub(entry_bytes(entry));
+                room.bytes = room.bytes.saturating_sub(entry.reply_bytes());
             }
             answers.push(answer);
         }
-        let mut gone = Vec::new();
-        for (_, shard) in &mut guards {
-            shard.settle(context.account);
-            gone.append(&mut shard.take_gone());
-        }
-        drop(guards);
-        drop(gone);
+        guards.release(context.account);
     }
     answers
 }
@@ -99,21 +90,6 @@ fn task<'a, C: Clock>(memory: &Memory<C>, operation: &Operation<'a>) -> Task<'a>
     }
 }
 
-/// Locks the shards of a window in ascending order, so that two batches never
-/// wait for each other.
-fn lock<'a, C: Clock>(memory: &'a Memory<C>, tasks: &[Task<'_>]) -> Guards<'a> {
-    let mut numbers: SmallVec<[usize; WINDOW]> = tasks
-        .iter()
-        .map(|task| memory.shard_of(task.hash()))
-        .collect();
-    numbers.sort_unstable();
-    numbers.dedup();
-    numbers
-        .into_iter()
-        .filter_map(|number| Some((number, memory.lock(number)?)))
-        .collect()
-}
-
 /// Reads what the tasks will look at: first all places in the tables, then all
 /// entries, so that the reads of each round do not wait for each other.
 fn touch<C: Clock>(memory: &Memory<C>, guards: &Guards<'_>, tasks: &[Task<'_>]) {
@@ -121,7 +97,7 @@ fn touch<C: Clock>(memory: &Memory<C>, guards: &Guards<'_>, tasks: &[Task<'_>]) 
         .iter()
         .filter_map(|task| {
             let number = memory.shard_of(task.hash());
-            let (_, shard) = guards.iter().find(|(there, _)| *there == number)?;
+            let shard = guards.get(number)?;
             Some((shard, shard.guess(task.hash())))
         })
         .collect();
@@ -140,8 +116,4 @@ fn carry_out(
         Task::Read(read, hash) => shard.get(read, hash, context.now, room).map(Outcome::Read),
         Task::Mutate(request) => shard.apply(request, room, context).map(Outcome::Applied),
     }
-}
-
-fn entry_bytes(entry: &Entry) -> usize {
-    reply_bytes(entry.key().len(), entry.value().map_or(0, Value::len))
 }

@@ -30,7 +30,12 @@ impl Externals {
 
     /// Whether there is a number left.
     pub(super) fn has_room(&self) -> bool {
-        !self.free.is_empty() || self.values.len() < VALUES_MAX
+        self.numbers_left() > 0
+    }
+
+    /// How many values more can be held.
+    pub(super) fn numbers_left(&self) -> usize {
+        self.free.len() + VALUES_MAX.saturating_sub(self.values.len())
     }
 
     pub(super) fn get(&self, number: u32) -> Option<&Value> {

@@ -16,11 +16,7 @@ use crate::{
             shard::{Scan, Scanned},
         },
     },
-    model::{
-        clock::Clock,
-        entry::{Entry, reply_bytes},
-        value::Value,
-    },
+    model::{clock::Clock, entry::Entry},
 };
 
 /// After so many looks into shards others on this thread get their turn.
@@ -80,7 +76,7 @@ pub(super) async fn run<C: Clock>(memory: &Memory<C>, query: ListQuery<'_>) -> P
     }
     let (mut entries, mut bytes) = (Vec::new(), 0_usize);
     while let Some(Reverse(head)) = merge.heads.peek() {
-        let more = entry_bytes(&head.entry);
+        let more = head.entry.reply_bytes();
         let is_full = entries.len() >= query.entries_max
             || (!entries.is_empty() && bytes.saturating_add(more) > query.reply_bytes_max);
         if is_full {
@@ -115,7 +111,7 @@ struct Merge<'a, C> {
 impl<'a, C: Clock> Merge<'a, C> {
     fn new(memory: &'a Memory<C>, query: ListQuery<'a>) -> Self {
         let shards = memory.shards.len();
-        let share = |whole: usize| whole.saturating_add(whole / 4) / shards + 2;
+        let share = |whole: usize| (whole.saturating_add(whole / 4) / shards).saturating_add(2);
         let sources = (0..shards).map(|_| Source {
             entries: Vec::new().into_iter(),
             resume: Resume::Start,
@@ -181,8 +177,4 @@ impl<'a, C: Clock> Merge<'a, C> {
         source.entries = entries.into_iter();
         source.resume = resume.map_or(Resume::End, Resume::After);
     }
-}
-
-fn entry_bytes(entry: &Entry) -> usize {
-    reply_bytes(entry.key().len(), entry.value().map_or(0, Value::len))
 }

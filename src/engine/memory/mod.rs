@@ -4,7 +4,9 @@
 mod account;
 mod batch;
 mod config;
+mod delete_range;
 mod external;
+mod guards;
 mod list;
 mod lock;
 mod order;
@@ -13,6 +15,7 @@ mod shard;
 mod slab;
 mod sweep;
 mod table;
+mod transact;
 mod versions;
 mod wheel;
 
@@ -26,7 +29,7 @@ pub use crate::engine::memory::{account::MemoryUsage, config::Config};
 
 use crate::{
     engine::{
-        Description, Engine, ListQuery, Page,
+        Description, Engine, ListQuery, Page, RangeDeleted,
         memory::{
             account::Account,
             lock::{Mutex, MutexGuard},
@@ -42,6 +45,8 @@ use crate::{
         key::Key,
         mutation::Mutation,
         operation::{Applied, Operation, Outcome, Read},
+        range::Range,
+        transaction::{Transacted, Transaction, TransactionError},
     },
 };
 
@@ -49,12 +54,14 @@ use crate::{
 const CAPABILITIES: &[&str] = &[
     "Batch",
     "Delete",
+    "DeleteRange",
     "Get",
     "Increment",
     "List",
     "Pipeline",
     "Set",
     "Touch",
+    "Transact",
 ];
 
 const SHARDS_MAX: usize = 4096;
@@ -182,8 +189,20 @@ impl<C: Clock> Engine for Memory<C> {
         batch::run(self, operations, reply_bytes_max)
     }
 
+    async fn transact(
+        &self,
+        transaction: Transaction<'_>,
+        reply_bytes_max: usize,
+    ) -> Result<Transacted, TransactionError> {
+        transact::run(self, transaction, reply_bytes_max)
+    }
+
     async fn list(&self, query: ListQuery<'_>) -> Result<Page, Error> {
         Ok(list::run(self, query).await)
+    }
+
+    async fn delete_range(&self, range: &Range, entries_max: usize) -> Result<RangeDeleted, Error> {
+        delete_range::run(self, range, entries_max).await
     }
 
     async fn tend(&self) {

@@ -28,6 +28,14 @@ impl Versions {
     pub(super) fn take(&self) -> Version {
         version(self.0.fetch_add(1, Ordering::AcqRel).saturating_add(1))
     }
+
+    /// The next `count`, one after the other, for whoever has locked all shards
+    /// that they are for.
+    pub(super) fn take_run(&self, count: usize) -> impl Iterator<Item = Version> + use<> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let before = self.0.fetch_add(count, Ordering::AcqRel);
+        (before.saturating_add(1)..=before.saturating_add(count)).map(version)
+    }
 }
 
 fn version(number: i64) -> Version {

@@ -1,5 +1,9 @@
 //! Calls through a gate to services that misbehave.
 
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
 use http_body_util::{BodyExt, Empty};
 use tokio_stream::StreamExt;
 use tower::service_fn;
@@ -41,8 +45,8 @@ fn refusal(reply: &Reply) -> Option<&str> {
 #[tokio::test]
 async fn panic_in_a_call_is_its_answer() {
     let gate = gate();
-    let routes = service_fn(|_| async { panic!("on purpose") });
-    let reply = gate.clone().call(PEER, routes, request()).await;
+    let mut routes = service_fn(|_| Box::pin(async { panic!("on purpose") }));
+    let reply = gate.call(PEER, &mut routes, request()).await.unwrap();
     assert_eq!(refusal(&reply), Some("Panicked"));
     drop(reply);
     assert_eq!(gate.0.load.calls(), 0);
@@ -51,11 +55,13 @@ async fn panic_in_a_call_is_its_answer() {
 #[tokio::test]
 async fn call_counts_until_its_reply_is_dropped() {
     let gate = gate();
-    let routes = service_fn(|_| async {
-        let reply = http_body_util::Full::new(Bytes::from(vec![0; 5000]));
-        Ok(Response::new(Body::new(reply)))
+    let mut routes = service_fn(|_| {
+        Box::pin(async {
+            let reply = http_body_util::Full::new(Bytes::from(vec![0; 5000]));
+            Ok(Response::new(Body::new(reply)))
+        })
     });
-    let reply = gate.clone().call(PEER, routes, request()).await;
+    let reply = gate.call(PEER, &mut routes, request()).await.unwrap();
     assert_eq!(gate.0.load.calls(), 1);
     let bytes = reply.into_body().collect().await.unwrap().to_bytes();
     assert_eq!((gate.0.load.calls(), gate.0.load.bytes()), (0, 5000));
@@ -66,17 +72,19 @@ async fn call_counts_until_its_reply_is_dropped() {
 #[tokio::test]
 async fn reply_that_may_go_on_for_ever_is_no_call_in_flight() {
     let gate = gate();
-    let routes = service_fn(|_| async {
-        let messages = tokio_stream::iter([10, 5000]).map(|bytes| {
-            let frame = http_body::Frame::data(Bytes::from(vec![0; bytes]));
-            Ok::<_, tonic::Status>(frame)
-        });
-        let reply = http_body_util::StreamBody::new(messages);
-        Ok(Response::new(Body::new(reply)))
+    let mut routes = service_fn(|_| {
+        Box::pin(async {
+            let messages = tokio_stream::iter([10, 5000]).map(|bytes| {
+                let frame = http_body::Frame::data(Bytes::from(vec![0; bytes]));
+                Ok::<_, tonic::Status>(frame)
+            });
+            let reply = http_body_util::StreamBody::new(messages);
+            Ok(Response::new(Body::new(reply)))
+        })
     });
     let mut watch = request();
     *watch.uri_mut() = "/service/Watch".parse().unwrap();
-    let mut reply = gate.clone().call(PEER, routes, watch).await;
+    let mut reply = gate.call(PEER, &mut routes, watch).await.unwrap();
     assert_eq!(gate.0.load.calls(), 0);
     for bytes in [10, 5000] {
         let frame = reply.frame().await.unwrap().unwrap().into_data().unwrap();
@@ -90,19 +98,21 @@ async fn reply_that_may_go_on_for_ever_is_no_call_in_flight() {
 async fn stream_whose_messages_are_calls_is_none_itself() {
     let gate = gate();
     let load = gate.0.load.clone();
-    let routes = service_fn(|request: Request<RequestBody<Empty<Bytes>>>| async move {
-        let each = request.extensions().get::<Each>().unwrap();
-        let list = each.enter(100).unwrap();
-        let reply = tokio_stream::once(list).map(|list| {
-            drop(list);
-            Ok::<_, tonic::Status>(http_body::Frame::data(Bytes::from_static(b"x")))
-        });
-        let reply = http_body_util::StreamBody::new(reply);
-        Ok(Response::new(Body::new(reply)))
+    let mut routes = service_fn(|request: Request<RequestBody<Empty<Bytes>>>| {
+        Box::pin(async move {
+            let each = request.extensions().get::<Each>().unwrap();
+            let list = each.enter(100).unwrap();
+            let reply = tokio_stream::once(list).map(|list| {
+                drop(list);
+                Ok::<_, tonic::Status>(http_body::Frame::data(Bytes::from_static(b"x")))
+            });
+            let reply = http_body_util::StreamBody::new(reply);
+            Ok(Response::new(Body::new(reply)))
+        })
     });
     let mut pipeline = request();
     *pipeline.uri_mut() = "/service/Pipeline".parse().unwrap();
-    let mut reply = gate.call(PEER, routes, pipeline).await;
+    let mut reply = gate.call(PEER, &mut routes, pipeline).await.unwrap();
     assert_eq!((load.calls(), load.bytes()), (1, 100), "of its message");
     let frame = reply.frame().await.unwrap().unwrap();
     assert_eq!((load.calls(), load.bytes()), (0, 1), "of its reply");
@@ -112,17 +122,19 @@ async fn stream_whose_messages_are_calls_is_none_itself() {
 
 #[tokio::test(start_paused = true)]
 async fn stream_that_never_pauses_ends_in_time() {
-    let routes = service_fn(|_| async {
-        let frame = || Ok::<_, tonic::Status>(http_body::Frame::data(Bytes::from_static(b"x")));
-        let messages = tokio_stream::iter(std::iter::repeat_with(frame));
-        let reply = http_body_util::StreamBody::new(messages);
-        Ok(Response::new(Body::new(reply)))
+    let mut routes = service_fn(|_| {
+        Box::pin(async {
+            let frame = || Ok::<_, tonic::Status>(http_body::Frame::data(Bytes::from_static(b"x")));
+            let messages = tokio_stream::iter(std::iter::repeat_with(frame));
+            let reply = http_body_util::StreamBody::new(messages);
+            Ok(Response::new(Body::new(reply)))
+        })
     });
     let mut watch = request();
     *watch.uri_mut() = "/service/Watch".parse().unwrap();
     let timeout = "1S".parse().unwrap();
     watch.headers_mut().insert("grpc-timeout", timeout);
-    let mut reply = gate().call(PEER, routes, watch).await;
+    let mut reply = gate().call(PEER, &mut routes, watch).await.unwrap();
     for _ in 0..100 {
         assert!(reply.frame().await.unwrap().unwrap().is_data());
     }
@@ -135,14 +147,16 @@ async fn stream_that_never_pauses_ends_in_time() {
 
 #[tokio::test]
 async fn error_at_the_end_of_a_stream_is_told_as_ours() {
-    let routes = service_fn(|_| async {
-        let mut trailers = HeaderMap::new();
-        trailers.insert("grpc-status", "11".parse().unwrap());
-        let reply = http_body_util::Full::new(Bytes::from_static(b"some"));
-        let reply = reply.with_trailers(std::future::ready(Some(Ok(trailers))));
-        Ok(Response::new(Body::new(reply)))
+    let mut routes = service_fn(|_| {
+        Box::pin(async {
+            let mut trailers = HeaderMap::new();
+            trailers.insert("grpc-status", "11".parse().unwrap());
+            let reply = http_body_util::Full::new(Bytes::from_static(b"some"));
+            let reply = reply.with_trailers(std::future::ready(Some(Ok(trailers))));
+            Ok(Response::new(Body::new(reply)))
+        })
     });
-    let reply = gate().call(PEER, routes, request()).await;
+    let reply = gate().call(PEER, &mut routes, request()).await.unwrap();
     let trailers = reply.into_body().collect().await.unwrap();
     let refusal = trailers.trailers().unwrap().get("refusal").unwrap();
     assert_eq!(refusal, "MessageTooLarge { message_bytes_max: 4194304 }");
@@ -150,17 +164,20 @@ async fn error_at_the_end_of_a_stream_is_told_as_ours() {
 
 #[tokio::test(start_paused = true)]
 async fn stream_that_is_late_from_its_first_message_on_says_so() {
-    let routes = service_fn(|_| async {
-        // Begun in time, and then there is nothing to send.
-        let messages = tokio_stream::pending::<Result<http_body::Frame<Bytes>, tonic::Status>>();
-        let reply = http_body_util::StreamBody::new(messages);
-        Ok(Response::new(Body::new(reply)))
+    let mut routes = service_fn(|_| {
+        Box::pin(async {
+            // Begun in time, and then there is nothing to send.
+            let messages =
+                tokio_stream::pending::<Result<http_body::Frame<Bytes>, tonic::Status>>();
+            let reply = http_body_util::StreamBody::new(messages);
+            Ok(Response::new(Body::new(reply)))
+        })
     });
     for timeout in ["0n", "1S"] {
         let mut request = request();
         let timeout = timeout.parse().unwrap();
         request.headers_mut().insert("grpc-timeout", timeout);
-        let reply = gate().call(PEER, routes, request).await;
+        let reply = gate().call(PEER, &mut routes, request).await.unwrap();
         let trailers = reply.into_body().collect().await.unwrap();
         let refusal = trailers.trailers().unwrap().get("refusal").unwrap();
         assert_eq!(refusal, "Deadline");

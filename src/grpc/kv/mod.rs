@@ -2,6 +2,7 @@
 
 pub(super) mod batch;
 mod list;
+mod transact;
 
 use tonic::{Request, Response, Status, Streaming, codegen::tokio_stream};
 
@@ -10,7 +11,7 @@ use crate::{
     gate::{opening::Opening, refusal::Refusal},
     grpc::{
         failure::Failure,
-        kv::batch::Batch,
+        kv::{batch::Batch, transact::Transact},
         pipeline::{Answers, Pipelines},
         status,
         wire::{request, response},
@@ -128,16 +129,22 @@ impl<E: Engine> KvService for Kv<E> {
 
     async fn transact(
         &self,
-        _: Request<proto::TransactRequest>,
+        request: Request<proto::TransactRequest>,
     ) -> Result<Response<proto::TransactResponse>, Status> {
-        Err(unsupported("Transact"))
+        let request = request.into_inner();
+        let transact = Transact::decode(&request, &self.limits)?;
+        Ok(Response::new(transact.run(self.engine()?).await?))
     }
 
     async fn delete_range(
         &self,
-        _: Request<proto::DeleteRangeRequest>,
+        request: Request<proto::DeleteRangeRequest>,
     ) -> Result<Response<proto::DeleteRangeResponse>, Status> {
-        Err(unsupported("DeleteRange"))
+        let range = request::delete_range(request.into_inner(), &self.limits).map_err(refused)?;
+        let entries_max = self.limits.delete_range_entries_max;
+        let deleted = self.engine()?.delete_range(&range, entries_max).await;
+        let deleted = deleted.map_err(refused)?;
+        Ok(Response::new(response::delete_range(deleted)))
     }
 
     type WatchStream = tokio_stream::Empty<Result<proto::WatchResponse, Status>>;

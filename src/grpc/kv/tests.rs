@@ -1,17 +1,20 @@
 //! The service through a generated client, on an engine that answers by heart.
 
-use tonic::{Code, service::Routes};
+use tonic::Code;
 use tonic_types::StatusExt;
 
 use super::*;
 use crate::{
-    engine::{Description, ListQuery, Page},
+    engine::{Description, ListQuery, Page, RangeDeleted},
     gate::state::State,
     grpc::Config,
+    grpc::services::Services,
     model::{
         entry::Entry,
         operation::{Outcome, Read},
+        range::Range,
         time::UnixMillis,
+        transaction::{Transacted, Transaction, TransactionError},
         version::Version,
     },
     proto::{
@@ -65,6 +68,18 @@ impl Engine for Canned {
         vec![Err(Error::ReplyTooLarge { reply_bytes_max }); operations.len()]
     }
 
+    async fn transact(
+        &self,
+        transaction: Transaction<'_>,
+        _: usize,
+    ) -> Result<Transacted, TransactionError> {
+        let error = Error::KeyAbsent;
+        Err(match transaction.checks() {
+            [] => TransactionError::Operation { index: 1, error },
+            _ => TransactionError::Check { index: 0, error },
+        })
+    }
+
     async fn list(&self, query: ListQuery<'_>) -> Result<Page, Error> {
         let mut keys = self.keys.iter().filter(|key| {
             query.range.contains(key.as_bytes()) && query.after.is_none_or(|after| **key > after)
@@ -80,20 +95,30 @@ impl Engine for Canned {
         })
     }
 
+    async fn delete_range(&self, range: &Range, entries_max: usize) -> Result<RangeDeleted, Error> {
+        let keys = self.keys.iter();
+        let count = keys.filter(|key| range.contains(key.as_bytes())).count();
+        Ok(RangeDeleted {
+            count: count.min(entries_max),
+            version: Version::new(9),
+            more: count > entries_max,
+        })
+    }
+
     async fn tend(&self) {}
 }
 
-fn routes_to(store_id: &'static str, keys: &[&'static str]) -> Routes {
+fn routes_to(store_id: &'static str, keys: &[&'static str]) -> Services<Canned> {
     let opening = Opening::new();
     opening.fill(Canned {
         store_id,
         keys: keys.to_vec(),
         version: 100.into(),
     });
-    crate::grpc::routes(opening, State::new(), Config::default())
+    crate::grpc::services(opening, State::new(), Config::default())
 }
 
-fn serve(keys: &[&'static str]) -> KvServiceClient<Routes> {
+fn serve(keys: &[&'static str]) -> KvServiceClient<Services<Canned>> {
     KvServiceClient::new(routes_to("one", keys))
 }
 
@@ -160,21 +185,11 @@ async fn a_refused_change_names_its_key() {
 #[tokio::test]
 async fn what_is_not_built_is_unimplemented_by_name() {
     let mut client = serve(&[]);
-    let refused = [
-        client
-            .transact(proto::TransactRequest::default())
-            .await
-            .unwrap_err(),
-        client
-            .delete_range(proto::DeleteRangeRequest::default())
-            .await
-            .unwrap_err(),
-        client
-            .watch(proto::WatchRequest::default())
-            .await
-            .unwrap_err(),
-    ];
-    let names = ["Transact", "DeleteRange", "Watch"];
+    let refused = [client
+        .watch(proto::WatchRequest::default())
+        .await
+        .unwrap_err()];
+    let names = ["Watch"];
     for (status, name) in refused.iter().zip(names) {
         assert_eq!(status.code(), Code::Unimplemented);
         let details = status.get_error_details();
@@ -183,8 +198,49 @@ async fn what_is_not_built_is_unimplemented_by_name() {
 }
 
 #[tokio::test]
+async fn what_stops_a_transaction_is_told_with_its_place() {
+    let check = proto::Check {
+        key: "a".into(),
+        condition: Some(proto::Condition {
+            kind: Some(proto::condition::Kind::Present(true)),
+        }),
+    };
+    let delete = |key: &str| proto::Operation {
+        kind: Some(proto::operation::Kind::Delete(proto::DeleteRequest {
+            key: key.into(),
+            ..Default::default()
+        })),
+    };
+    let refused = async |checks, operations| {
+        let request = proto::TransactRequest {
+            checks,
+            operations,
+            ..Default::default()
+        };
+        let status = serve(&[]).transact(request).await.unwrap_err();
+        let info = status.get_details_error_info().unwrap();
+        (status.code(), info.reason, info.metadata)
+    };
+    let (code, reason, metadata) = refused(vec![check], vec![]).await;
+    assert_eq!((code, &*reason), (Code::Aborted, "CHECK_FAILED"));
+    assert_eq!(metadata["check_index"], "0");
+    assert_eq!(metadata["key"], "a");
+    assert_eq!(metadata["current_version"], "0");
+
+    let (code, reason, metadata) = refused(vec![], vec![delete("b"), delete("c")]).await;
+    assert_eq!((code, &*reason), (Code::NotFound, "KEY_NOT_FOUND"));
+    assert_eq!(metadata["operation_index"], "1");
+    assert_eq!(metadata["key"], "c");
+
+    let (code, reason, metadata) = refused(vec![], vec![delete("b"), delete("b")]).await;
+    assert_eq!((code, &*reason), (Code::InvalidArgument, "FIELD_CONFLICT"));
+    assert_eq!(metadata["operation_index"], "1");
+    assert_eq!(metadata["field"], "operations[1].delete.key");
+}
+
+#[tokio::test]
 async fn an_engine_that_is_not_open_is_unavailable() {
-    let routes = crate::grpc::routes(Opening::<Canned>::new(), State::new(), Config::default());
+    let routes = crate::grpc::services(Opening::<Canned>::new(), State::new(), Config::default());
     let request = proto::GetRequest {
         key: "a".into(),
         omit_value: false,
@@ -285,7 +341,7 @@ async fn describe_tells_the_store_and_the_limits() {
         keys: Vec::new(),
         version: 1.into(),
     });
-    let routes = crate::grpc::routes(opening, State::new(), config);
+    let routes = crate::grpc::services(opening, State::new(), config);
     let told = AdminServiceClient::new(routes)
         .describe(proto::DescribeRequest {})
         .await

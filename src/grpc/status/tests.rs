@@ -136,6 +136,7 @@ const REFUSALS: usize = 15;
 fn every_status() -> Vec<Status> {
     let long = "\u{10ffff}".repeat(256);
     let key = Key::new(&long, 1024).unwrap();
+    let version = Version::new(i64::MAX).unwrap();
     let malformed = GetRequest::decode(&[0x0a, 1, 0xff][..]).unwrap_err();
     every_error()
         .iter()
@@ -147,6 +148,8 @@ fn every_status() -> Vec<Status> {
         )
         .chain([
             service_unknown(&long).into(),
+            of_check(&Error::KeyPresent { current: version }, usize::MAX, key).into(),
+            of_check(&Error::KeyAbsent, 0, key).into(),
             crate::proto::codec::malformed(&malformed),
         ])
         .collect()
@@ -243,6 +246,53 @@ fn trailers_stay_small_about_the_longest_key() {
             "{bytes} of {}",
             status.message()
         );
+    }
+}
+
+#[test]
+fn an_operation_of_a_transaction_is_told_with_its_place() {
+    let long = "\u{10ffff}".repeat(256);
+    for error in every_error() {
+        let failure = of_key(&error, Key::new(&long, 1024).unwrap());
+        let status = Status::from(failure.clone().with_operation(usize::MAX));
+        let details = status.get_error_details();
+        let info = details.error_info().unwrap();
+        assert_eq!(
+            (status.code(), &*info.reason),
+            (failure.code(), failure.reason())
+        );
+        let place = usize::MAX.to_string();
+        assert_eq!(info.metadata["operation_index"], place);
+        assert!(status.message().ends_with(&format!("(operation {place})")));
+        let mut headers = HeaderMap::new();
+        status.add_header(&mut headers).unwrap();
+        assert!(header_bytes(&headers) < TRAILERS_BYTES_MAX);
+    }
+}
+
+#[test]
+fn a_check_tells_the_version_that_is_there() {
+    let version = Version::new(7).unwrap();
+    for (error, current) in [
+        (Error::KeyPresent { current: version }, "7"),
+        (Error::KeyAbsent, "0"),
+        (
+            Error::VersionMismatch {
+                current: Some(version),
+            },
+            "7",
+        ),
+        (Error::VersionMismatch { current: None }, "0"),
+    ] {
+        let status = Status::from(of_check(&error, 3, Key::new("k", 8).unwrap()));
+        let details = status.get_error_details();
+        let info = details.error_info().unwrap();
+        assert_eq!(
+            (status.code(), &*info.reason),
+            (Code::Aborted, "CHECK_FAILED")
+        );
+        assert_eq!(info.metadata["check_index"], "3");
+        assert_eq!(info.metadata["current_version"], current);
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
         mutation::{Change, Increment, Mutation},
         operation::{Operation, Read},
         range::Range,
+        transaction::Check,
     },
     proto::{self, operation},
 };
@@ -152,15 +153,76 @@ pub fn batch(operations: &[proto::Operation], limits: &Limits) -> Result<(), Err
     Ok(())
 }
 
+/// How many checks and operations a transaction has, which must not be none or
+/// too many.
+///
+/// # Errors
+/// [`Error::Unsupported`] for a `request_id`, else [`Error::Invalid`] for
+/// `operations`.
+pub fn transact(request: &proto::TransactRequest, limits: &Limits) -> Result<(), Error> {
+    no_request_id(&request.request_id)?;
+    let given = request
+        .checks
+        .len()
+        .saturating_add(request.operations.len());
+    if given == 0 {
+        return Err(missing("operations", "a check or an operation is required").into());
+    }
+    if given > limits.batch_operations_max {
+        let mut invalid = Invalid::too_large(
+            "operations",
+            given,
+            "batch_operations_max",
+            limits.batch_operations_max,
+        );
+        invalid.description = format!("with the checks {}", invalid.description).into();
+        return Err(invalid.into());
+    }
+    Ok(())
+}
+
+/// What a Check asks for.
+///
+/// # Errors
+/// [`Error::Invalid`] for `key` or `condition`.
+pub fn check<'a>(request: &'a proto::Check, limits: &Limits) -> Result<Check<'a>, Error> {
+    let key = Key::new(&request.key, limits.key_bytes_max)?;
+    let condition = condition(request.condition.as_ref())?
+        .ok_or_else(|| missing("condition", "a Check has a condition"))?;
+    Ok(Check { key, condition })
+}
+
+/// What one operation of a transaction asks for, which has a `request_id` of
+/// its own.
+///
+/// # Errors
+/// As [`operation()`], and [`Error::Invalid`] for a `request_id`.
+pub fn own_operation<'a>(
+    request: &'a proto::Operation,
+    limits: &Limits,
+) -> Result<Operation<'a>, Error> {
+    let (kind, request_id) = match &request.kind {
+        Some(kind @ operation::Kind::Set(it)) => (kind, &it.request_id),
+        Some(kind @ operation::Kind::Delete(it)) => (kind, &it.request_id),
+        Some(kind @ operation::Kind::Increment(it)) => (kind, &it.request_id),
+        Some(kind @ operation::Kind::Touch(it)) => (kind, &it.request_id),
+        Some(operation::Kind::Get(_)) | None => return operation(request, limits),
+    };
+    if request_id.is_empty() {
+        return operation(request, limits);
+    }
+    let rule = "a transaction has one request_id, its own";
+    let invalid = Invalid::new("request_id", Rule::Conflict, rule);
+    Err(invalid.within(kind_name(kind)).into())
+}
+
 /// What a List asks for, but for its token: see
 /// [`crate::grpc::wire::page_token`].
 ///
 /// # Errors
 /// [`Error::Invalid`] for `range` or `page_size`.
 pub fn list(request: proto::ListRequest, limits: &Limits) -> Result<List, Error> {
-    let range = request.range.unwrap_or_default();
-    let range = Range::new(range.prefix, range.start, range.end, limits.key_bytes_max)
-        .map_err(|invalid| invalid.within("range"))?;
+    let range = range(request.range, limits)?;
     let entries_max = match usize::try_from(request.page_size) {
         Ok(0) => limits.page_entries_max,
         Ok(size) => size.min(limits.page_entries_max),
@@ -179,6 +241,30 @@ pub fn list(request: proto::ListRequest, limits: &Limits) -> Result<List, Error>
         page_token: request.page_token,
         omit_value: request.omit_value,
     })
+}
+
+/// Which keys a `DeleteRange` asks for.
+///
+/// # Errors
+/// [`Error::Unsupported`] for a `request_id`, else [`Error::Invalid`] for
+/// `range`, or for `all` when it does not go with the range.
+pub fn delete_range(request: proto::DeleteRangeRequest, limits: &Limits) -> Result<Range, Error> {
+    no_request_id(&request.request_id)?;
+    let range = range(request.range, limits)?;
+    match (request.all, range.is_all()) {
+        (true, true) | (false, false) => Ok(range),
+        (false, true) => Err(missing("range", "a range is not empty, or `all` says so").into()),
+        (true, false) => {
+            let rule = "either every key or those of a range";
+            Err(Invalid::new("all", Rule::Conflict, rule).into())
+        }
+    }
+}
+
+fn range(given: Option<proto::Range>, limits: &Limits) -> Result<Range, Invalid> {
+    let range = given.unwrap_or_default();
+    Range::new(range.prefix, range.start, range.end, limits.key_bytes_max)
+        .map_err(|invalid| invalid.within("range"))
 }
 
 /// The name that a kind of operation has in the contract.

@@ -1,6 +1,7 @@
 //! What an engine answered, as the responses of the contract.
 
 use crate::{
+    engine::RangeDeleted,
     grpc::{failure::Failure, wire::time::timestamp},
     model::{
         entry::Entry,
@@ -59,6 +60,16 @@ pub fn touch(applied: Applied) -> proto::TouchResponse {
     }
 }
 
+/// The answer to `DeleteRange`.
+#[must_use]
+pub fn delete_range(deleted: RangeDeleted) -> proto::DeleteRangeResponse {
+    proto::DeleteRangeResponse {
+        deleted_count: Some(i64::try_from(deleted.count).unwrap_or(i64::MAX)),
+        version: number(deleted.version),
+        more: Some(deleted.more),
+    }
+}
+
 /// The answer to one operation of a list.
 #[must_use]
 pub fn result(operation: &Operation<'_>, outcome: Outcome) -> proto::OperationResult {
@@ -83,6 +94,12 @@ pub fn failed(failure: Failure) -> proto::OperationResult {
     proto::OperationResult {
         kind: Some(Kind::Failure(failure.into())),
     }
+}
+
+/// A version as the contract says it: 0 for none.
+#[must_use]
+pub fn number(version: Option<Version>) -> i64 {
+    version.map_or(0, Version::get)
 }
 
 /// An entry as the contract says it.
@@ -115,10 +132,6 @@ fn stored(value: Value) -> proto::Value {
         Value::Number(number) => value::Kind::Number(number),
     };
     proto::Value { kind: Some(kind) }
-}
-
-fn number(version: Option<Version>) -> i64 {
-    version.map_or(0, Version::get)
 }
 
 #[cfg(test)]
@@ -170,6 +183,13 @@ mod tests {
             ..Applied::default()
         };
         assert_eq!(increment(&zero).number, Some(0));
+    }
+
+    #[test]
+    fn a_range_without_keys_says_so() {
+        let told = delete_range(RangeDeleted::default());
+        assert_eq!((told.deleted_count, told.version), (Some(0), 0));
+        assert_eq!(told.more, Some(false));
     }
 
     #[test]

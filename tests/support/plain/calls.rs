@@ -3,13 +3,15 @@
 use std::ops::Bound;
 
 use nanokv::{
-    engine::{Description, Engine, ListQuery, Page},
+    engine::{Description, Engine, ListQuery, Page, RangeDeleted},
     model::{
         clock::Clock,
         entry::Entry,
         error::Error,
         mutation::{Change, Mutation},
         operation::{Applied, Operation, Outcome, Read},
+        range::Range,
+        transaction::{Transacted, Transaction, TransactionError},
     },
 };
 
@@ -34,6 +36,7 @@ impl Engine for PlainEngine {
                 &[
                     "Batch",
                     "Delete",
+                    "DeleteRange",
                     "Get",
                     "Increment",
                     "List",
@@ -41,17 +44,20 @@ impl Engine for PlainEngine {
                     "Set",
                     "Touch",
                     "Transact",
+                    "Unheard",
                 ]
             } else {
                 &[
                     "Batch",
                     "Delete",
+                    "DeleteRange",
                     "Get",
                     "Increment",
                     "List",
                     "Pipeline",
                     "Set",
                     "Touch",
+                    "Transact",
                 ]
             },
             memory_max: Some(self.memory_max),
@@ -107,6 +113,18 @@ impl Engine for PlainEngine {
             results.push(result);
         }
         results
+    }
+
+    async fn transact(
+        &self,
+        transaction: Transaction<'_>,
+        reply_bytes_max: usize,
+    ) -> Result<Transacted, TransactionError> {
+        self.transact_at_once(transaction, reply_bytes_max)
+    }
+
+    async fn delete_range(&self, range: &Range, entries_max: usize) -> Result<RangeDeleted, Error> {
+        Ok(self.delete_range_at_once(range, entries_max))
     }
 
     async fn list(&self, query: ListQuery<'_>) -> Result<Page, Error> {
@@ -166,7 +184,7 @@ impl Engine for PlainEngine {
 
 impl PlainEngine {
     /// How many bytes the answer to an operation has at most.
-    fn answer_bytes(&self, store: &Store, operation: &Operation<'_>) -> usize {
+    pub(super) fn answer_bytes(&self, store: &Store, operation: &Operation<'_>) -> usize {
         let answers = match operation {
             Operation::Read(read) => !read.omit_value,
             Operation::Mutate(mutation) => match mutation.change {

@@ -2,6 +2,7 @@
 //! means can be read off it, and it can be broken on purpose.
 
 mod calls;
+mod transact;
 
 use std::{
     collections::BTreeMap,

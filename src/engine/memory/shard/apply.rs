@@ -2,13 +2,13 @@
 
 use crate::{
     engine::memory::{
-        external::Externals,
-        record::{self, HEADER_BYTES, Payload, Record},
+        record::{self, Record},
         shard::{
             Context, Room, Shard,
             change::{Change, Put, is_large},
+            place::{Place, record_bytes},
         },
-        slab::{Handle, Slab},
+        slab::Handle,
     },
     model::{
         entry::Entry,
@@ -17,13 +17,15 @@ use crate::{
         mutation::{self, Current, Effect, Mutation},
         operation::Applied,
         time::UnixMillis,
-        value::{Value, ValueRef},
+        transaction::Check,
+        value::Value,
+        version::Version,
     },
 };
 
 /// What is under a key, as a decision sees it.
 #[derive(Clone, Copy, Debug)]
-enum Found {
+pub(super) enum Found {
     /// Nothing at all.
     Absent,
     /// An entry that counts as absent.
@@ -41,6 +43,13 @@ pub(in crate::engine::memory) struct Request<'a> {
     pub(in crate::engine::memory) large: Option<Value>,
 }
 
+/// What a mutation comes to, before anything is changed.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::engine::memory) struct Decision<'a> {
+    pub(super) found: Found,
+    pub(super) effect: Effect<'a>,
+}
+
 impl<'a> Request<'a> {
     pub(in crate::engine::memory) fn new(mutation: Mutation<'a>, hash: u64) -> Self {
         let large = match mutation.change {
@@ -51,6 +60,26 @@ impl<'a> Request<'a> {
             mutation,
             hash,
             large,
+        }
+    }
+}
+
+impl Found {
+    pub(super) const fn handle(self) -> Option<Handle> {
+        match self {
+            Self::Absent => None,
+            Self::Expired(handle) | Self::Present(handle) => Some(handle),
+        }
+    }
+}
+
+impl Decision<'_> {
+    /// How many versions it takes, that of an expired entry among them.
+    pub(in crate::engine::memory) const fn versions(&self) -> usize {
+        match (self.effect, self.found) {
+            (Effect::Put { .. }, Found::Expired(_)) => 2,
+            (Effect::Put { .. }, Found::Absent | Found::Present(_)) | (Effect::Remove, _) => 1,
+            (Effect::Retime { .. } | Effect::Nothing, _) => 0,
         }
     }
 }
@@ -67,65 +96,129 @@ impl Shard {
         room: Room,
         context: Context<'_>,
     ) -> Result<Applied, Error> {
-        let mutation = request.mutation;
-        let found = self.look(&request, context.now);
-        let current = match found {
-            Found::Present(handle) => self.record(handle).as_ref().map(current),
-            Found::Absent | Found::Expired(_) => None,
-        };
-        let effect = mutation.decide(current.as_ref(), context.now, context.rules)?;
-        let before = self.answer(&mutation, found, room)?;
-        match effect {
-            Effect::Put { value, deadline } => {
-                let mut applied = self.put(request, value, deadline, found, context)?;
-                applied.entry = before;
-                Ok(applied)
-            }
-            Effect::Remove => {
-                let mut applied = Applied {
-                    entry: before,
-                    ..Applied::default()
-                };
-                if let Found::Present(handle) = found {
-                    let version = context.versions.take();
-                    self.commit(Change::Delete { handle }, version);
-                    applied.version = Some(version);
-                }
-                Ok(applied)
-            }
-            Effect::Retime { deadline } => {
-                if let Found::Present(handle) = found {
-                    self.retime(handle, deadline);
-                }
-                Ok(Applied {
-                    retimed: true,
-                    entry: before.map(|entry| with_deadline(entry, deadline)),
-                    ..Applied::default()
-                })
-            }
-            Effect::Nothing => Ok(Applied {
-                entry: before,
-                ..Applied::default()
-            }),
+        let mut decision = self.decide(&request, context)?;
+        let before = self.answer(&request.mutation, decision, room)?;
+        let place = self.place(&request, decision, context)?;
+        let mut next = || context.versions.take();
+        self.make_way(&mut decision, &mut next);
+        Ok(self.carry_out(request, decision, place, before, &mut next))
+    }
+
+    /// What shall be done about a mutation.
+    ///
+    /// # Errors
+    /// What [`Mutation::decide`] refuses.
+    pub(in crate::engine::memory) fn decide<'a>(
+        &self,
+        request: &Request<'a>,
+        context: Context<'_>,
+    ) -> Result<Decision<'a>, Error> {
+        let found = self.look(request.mutation.key, request.hash, context.now);
+        let current = self.current(found);
+        let effect = request
+            .mutation
+            .decide(current.as_ref(), context.now, context.rules)?;
+        Ok(Decision { found, effect })
+    }
+
+    /// Whether a condition holds.
+    ///
+    /// # Errors
+    /// What [`mutation::Condition::check`] says.
+    pub(in crate::engine::memory) fn check_condition(
+        &self,
+        check: Check<'_>,
+        hash: u64,
+        now: UnixMillis,
+    ) -> Result<(), Error> {
+        let current = self.current(self.look(check.key, hash, now));
+        check.condition.check(current.as_ref())
+    }
+
+    /// Removes the expired entry that a value will take the place of, if there
+    /// is one.
+    pub(in crate::engine::memory) fn make_way(
+        &mut self,
+        decision: &mut Decision<'_>,
+        next: &mut impl FnMut() -> Version,
+    ) {
+        if let (Effect::Put { .. }, Found::Expired(handle)) = (decision.effect, decision.found) {
+            self.commit(Change::Expire { handle }, next());
+            decision.found = Found::Absent;
         }
     }
 
-    fn look(&self, request: &Request<'_>, now: UnixMillis) -> Found {
-        let Some(handle) = self.find(request.mutation.key, request.hash) else {
-            return Found::Absent;
-        };
-        match self.record(handle) {
-            Some(record) if record.is_expired(now) => Found::Expired(handle),
-            Some(_) => Found::Present(handle),
-            None => Found::Absent,
+    /// Does what was decided. Whoever calls has seen to the memory and made way,
+    /// and nothing is refused any more.
+    pub(in crate::engine::memory) fn carry_out(
+        &mut self,
+        request: Request<'_>,
+        decision: Decision<'_>,
+        place: Place,
+        before: Option<Entry>,
+        next: &mut impl FnMut() -> Version,
+    ) -> Applied {
+        match (decision.effect, decision.found) {
+            (Effect::Put { value, deadline }, found) => {
+                let number = match request.mutation.change {
+                    mutation::Change::Increment(_) => value.number(),
+                    _ => None,
+                };
+                let large = request.large;
+                let put = Put {
+                    key: request.mutation.key,
+                    hash: request.hash,
+                    value,
+                    large: place
+                        .is_outside
+                        .then(|| large.unwrap_or_else(|| value.to_value())),
+                    deadline,
+                    replaced: found.handle(),
+                    in_place: place.in_place,
+                    bytes: record_bytes(request.mutation.key, value, place.is_outside),
+                };
+                let version = next();
+                self.commit(Change::Put(put), version);
+                Applied {
+                    version: Some(version),
+                    deadline,
+                    number,
+                    entry: before,
+                    ..Applied::default()
+                }
+            }
+            (Effect::Remove, Found::Present(handle)) => {
+                let version = next();
+                self.commit(Change::Delete { handle }, version);
+                Applied {
+                    version: Some(version),
+                    entry: before,
+                    ..Applied::default()
+                }
+            }
+            (Effect::Retime { deadline }, Found::Present(handle)) => {
+                self.retime(handle, deadline);
+                Applied {
+                    retimed: true,
+                    entry: before.map(|entry| with_deadline(entry, deadline)),
+                    ..Applied::default()
+                }
+            }
+            (Effect::Remove | Effect::Retime { .. } | Effect::Nothing, _) => Applied {
+                entry: before,
+                ..Applied::default()
+            },
         }
     }
 
     /// The entry that the answer shall hold, as it is now.
-    fn answer(
+    ///
+    /// # Errors
+    /// [`Error::ReplyTooLarge`] by `room`.
+    pub(in crate::engine::memory) fn answer(
         &self,
         mutation: &Mutation<'_>,
-        found: Found,
+        decision: Decision<'_>,
         room: Room,
     ) -> Result<Option<Entry>, Error> {
         let omit_value = match mutation.change {
@@ -139,7 +232,7 @@ impl Shard {
             mutation::Change::Touch { omit_value, .. } => omit_value,
             _ => return Ok(None),
         };
-        let Found::Present(handle) = found else {
+        let Found::Present(handle) = decision.found else {
             return Ok(None);
         };
         let Some(record) = self.record(handle) else {
@@ -149,119 +242,21 @@ impl Shard {
         Ok(Some(self.entry(&record, omit_value)))
     }
 
-    fn put(
-        &mut self,
-        request: Request<'_>,
-        value: ValueRef<'_>,
-        deadline: Option<UnixMillis>,
-        found: Found,
-        context: Context<'_>,
-    ) -> Result<Applied, Error> {
-        let key = request.mutation.key;
-        let mut large = request.large;
-        let mut admitted = self.admit(key, value, large.as_ref(), found, context);
-        if admitted.is_err() && large.is_none() && self.frees(found) >= Externals::cost(value.len())
-        {
-            // The value that is there stands outside of its slot, and for the
-            // new one there is no page: it may stand where the old one did.
-            large = Some(value.to_value());
-            admitted = self.admit(key, value, large.as_ref(), found, context);
+    fn look(&self, key: Key<'_>, hash: u64, now: UnixMillis) -> Found {
+        let Some(handle) = self.find(key, hash) else {
+            return Found::Absent;
+        };
+        match self.record(handle) {
+            Some(record) if record.is_expired(now) => Found::Expired(handle),
+            Some(_) => Found::Present(handle),
+            None => Found::Absent,
         }
-        let (in_place, bytes) = (admitted?, record_bytes(key, value, large.is_some()));
-        let replaced = match found {
-            Found::Absent => None,
-            Found::Present(handle) => Some(handle),
-            Found::Expired(handle) => {
-                let version = context.versions.take();
-                self.commit(Change::Expire { handle }, version);
-                None
-            }
-        };
-        let version = context.versions.take();
-        let put = Put {
-            key,
-            hash: request.hash,
-            value,
-            large,
-            deadline,
-            replaced,
-            in_place,
-            bytes,
-        };
-        self.commit(Change::Put(put), version);
-        let number = match request.mutation.change {
-            mutation::Change::Increment(_) => value.number(),
-            _ => None,
-        };
-        Ok(Applied {
-            version: Some(version),
-            deadline,
-            number,
-            ..Applied::default()
-        })
     }
 
-    /// Whether the record goes into the slot of the entry that it replaces.
-    ///
-    /// # Errors
-    /// [`Error::MemoryFull`], when the store would grow and may not.
-    fn admit(
-        &self,
-        key: Key<'_>,
-        value: ValueRef<'_>,
-        large: Option<&Value>,
-        found: Found,
-        context: Context<'_>,
-    ) -> Result<bool, Error> {
-        let bytes = record_bytes(key, value, large.is_some());
-        let full = || Error::MemoryFull {
-            memory_max: context.account.memory_max(),
-        };
-        let slot_bytes = match found {
-            Found::Absent => 0,
-            Found::Expired(handle) | Found::Present(handle) => self.slab.slot(handle).len(),
-        };
-        let freed = self.frees(found);
-        if large.is_some() && freed == 0 && !self.externals.has_room() {
-            return Err(full());
-        }
-        if matches!(found, Found::Absent) && !context.account.admits_entry() {
-            return Err(full());
-        }
-        let taken = large.map_or(0, |value| Externals::cost(value.len()));
-        let admits = |slab_bytes: usize| {
-            let growth = slab_bytes.saturating_add(taken).saturating_sub(freed);
-            context.account.admits(growth)
-        };
+    fn current(&self, found: Found) -> Option<Current> {
         match found {
-            // What expires leaves a slot of this size.
-            Found::Expired(_) if Slab::slot_bytes(bytes) == slot_bytes && admits(0) => Ok(false),
-            // A slot that is little larger is kept: a move touches each index.
-            Found::Present(_) if fits_well(bytes, slot_bytes) && admits(0) => Ok(true),
-            Found::Absent | Found::Expired(_) | Found::Present(_) => {
-                match self.slab.growth(bytes) {
-                    Some(growth) if admits(growth) => Ok(false),
-                    // Smaller than what is there: it need not move.
-                    _ if matches!(found, Found::Present(_)) && bytes <= slot_bytes && admits(0) => {
-                        Ok(true)
-                    }
-                    _ => Err(full()),
-                }
-            }
-        }
-    }
-
-    /// What is freed outside of the slots when the entry goes.
-    fn frees(&self, found: Found) -> usize {
-        let (Found::Expired(handle) | Found::Present(handle)) = found else {
-            return 0;
-        };
-        match self.record(handle).map(|record| record.payload) {
-            Some(Payload::External(number)) => self
-                .externals
-                .get(number)
-                .map_or(0, |value| Externals::cost(value.len())),
-            Some(Payload::Inline(_)) | None => 0,
+            Found::Present(handle) => self.record(handle).as_ref().map(current),
+            Found::Absent | Found::Expired(_) => None,
         }
     }
 
@@ -271,19 +266,6 @@ impl Shard {
             self.wheel.register(handle, deadline, &mut self.slab);
         }
     }
-}
-
-/// What a record takes up in its slot.
-const fn record_bytes(key: Key<'_>, value: ValueRef<'_>, is_outside: bool) -> usize {
-    let value_bytes = if is_outside { 0 } else { value.len() };
-    HEADER_BYTES + key.as_bytes().len() + value_bytes
-}
-
-/// Whether a slot is large enough, and not much too large.
-fn fits_well(bytes: usize, slot_bytes: usize) -> bool {
-    slot_bytes
-        .checked_sub(bytes)
-        .is_some_and(|left| left <= (slot_bytes / 8).max(8))
 }
 
 fn with_deadline(entry: Entry, deadline: Option<UnixMillis>) -> Entry {

@@ -3,6 +3,8 @@
 
 mod apply;
 mod change;
+mod demand;
+mod place;
 mod scan;
 mod sweep;
 
@@ -37,7 +39,9 @@ use crate::{
 };
 
 pub(super) use crate::engine::memory::shard::{
-    apply::Request,
+    apply::{Decision, Request},
+    demand::Demand,
+    place::Place,
     scan::{Scan, Scanned},
 };
 

@@ -90,15 +90,36 @@ impl Slab {
     /// How many bytes more it takes up when a record of `bytes` gets a slot;
     /// `None`: there can be no further page.
     pub(super) fn growth(&self, bytes: usize) -> Option<usize> {
-        match self.open_page(class::of(bytes)) {
-            Some(page) => Some(page.growth()),
-            None if self.numbers.is_empty() && self.pages.len() >= PAGES_MAX => None,
-            None => {
-                let slot_bytes = class::slot_bytes(bytes);
-                let page_bytes = self.page_bytes_next(class::of(bytes), slot_bytes);
-                Some(Page::cost(slot_bytes, page_bytes))
-            }
+        let is_possible = self.open_page(class::of(bytes)).is_some() || self.pages_left() > 0;
+        is_possible.then(|| self.growth_of(bytes, 1))
+    }
+
+    /// How many bytes more it takes up when so many records of `bytes` get
+    /// slots.
+    pub(super) fn growth_of(&self, bytes: usize, slots: usize) -> usize {
+        let (class, slot_bytes) = (class::of(bytes), class::slot_bytes(bytes));
+        let (mut left, mut growth) = (slots, 0);
+        let mut open = self.open_page(class);
+        while let Some(page) = open.filter(|_| left > 0) {
+            let taken = page.slots_left().min(left);
+            growth += page.growth_of(taken);
+            left -= taken;
+            open = self.page(page.next);
         }
+        let mut held = self.classes.get(class).map_or(0, |class| class.bytes);
+        while left > 0 {
+            let page_bytes = page_bytes_next(held, slot_bytes);
+            let taken = Page::slots_of(slot_bytes, page_bytes).clamp(1, left);
+            growth += Page::cost(slot_bytes, page_bytes, taken);
+            left -= taken;
+            held += page_bytes;
+        }
+        growth
+    }
+
+    /// How many pages more there can be.
+    pub(super) fn pages_left(&self) -> usize {
+        self.numbers.len() + PAGES_MAX.saturating_sub(self.pages.len())
     }
 
     /// A slot for a record of `bytes`. `None`: there can be no further page.
@@ -197,18 +218,9 @@ impl Slab {
         self.page(self.classes.get(class)?.first)
     }
 
-    /// How large the next page of a class is: a quarter of what the class holds
-    /// already, so that little is left over.
-    fn page_bytes_next(&self, class: usize, slot_bytes: usize) -> usize {
-        let held = self.classes.get(class).map_or(0, |class| class.bytes);
-        (held / 4 + 1)
-            .next_power_of_two()
-            .clamp(PAGE_BYTES_MIN, PAGE_BYTES_MAX)
-            .max(slot_bytes.next_power_of_two())
-    }
-
     fn add_page(&mut self, class: usize, slot_bytes: usize) -> Option<u32> {
-        let bytes = self.page_bytes_next(class, slot_bytes);
+        let held = self.classes.get(class).map_or(0, |class| class.bytes);
+        let bytes = page_bytes_next(held, slot_bytes);
         let number = match self.numbers.last() {
             Some(number) => *number,
             None if self.pages.len() < PAGES_MAX => u32::try_from(self.pages.len()).ok()?,
@@ -314,6 +326,15 @@ impl Slab {
             .zip(&self.pages)
             .flat_map(|(number, page)| (0..page.slots()).map(move |slot| Handle::new(number, slot)))
     }
+}
+
+/// How large the next page of a class is: a quarter of what the class holds
+/// already, so that little is left over.
+fn page_bytes_next(held: usize, slot_bytes: usize) -> usize {
+    (held / 4 + 1)
+        .next_power_of_two()
+        .clamp(PAGE_BYTES_MIN, PAGE_BYTES_MAX)
+        .max(slot_bytes.next_power_of_two())
 }
 
 #[cfg(test)]

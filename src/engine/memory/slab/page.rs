@@ -42,7 +42,7 @@ enum Memory {
 impl Page {
     /// A page of `bytes` for slots of `slot_bytes`, none of them used.
     pub(super) fn new(class: usize, slot_bytes: usize, bytes: usize) -> Self {
-        let capacity = u16::try_from(bytes / slot_bytes).unwrap_or(NONE_SLOT - 1);
+        let capacity = u16::try_from(Self::slots_of(slot_bytes, bytes)).unwrap_or(NONE_SLOT - 1);
         Self {
             memory: Memory::new(bytes),
             slot_bytes,
@@ -56,12 +56,17 @@ impl Page {
         }
     }
 
-    /// What a new page of `bytes` takes up when its first slot is used.
-    pub(super) fn cost(slot_bytes: usize, bytes: usize) -> usize {
+    /// How many slots a new page of `bytes` has.
+    pub(super) fn slots_of(slot_bytes: usize, bytes: usize) -> usize {
+        (bytes / slot_bytes).min(usize::from(NONE_SLOT - 1))
+    }
+
+    /// What a new page of `bytes` takes up when so many of its slots are used.
+    pub(super) fn cost(slot_bytes: usize, bytes: usize, slots: usize) -> usize {
         if bytes < MAPPED_BYTES_MIN {
             bytes
         } else {
-            slot_bytes.next_multiple_of(SYSTEM_PAGE_BYTES)
+            mapped_bytes(slot_bytes, slots, bytes)
         }
     }
 
@@ -91,13 +96,16 @@ impl Page {
         self.bytes_when_unused_from(self.unused_from)
     }
 
-    /// How many more bytes it takes up when one more slot is used.
-    pub(super) fn growth(&self) -> usize {
-        if self.free == NONE_SLOT {
-            self.bytes_when_unused_from(self.unused_from.saturating_add(1)) - self.bytes()
-        } else {
-            0
-        }
+    /// How many slots are not used.
+    pub(super) fn slots_left(&self) -> usize {
+        usize::from(self.capacity.saturating_sub(self.used))
+    }
+
+    /// How many more bytes it takes up when so many more slots are used.
+    pub(super) fn growth_of(&self, slots: usize) -> usize {
+        let used_before = usize::from(self.unused_from.saturating_sub(self.used));
+        let fresh = u16::try_from(slots.saturating_sub(used_before)).unwrap_or(u16::MAX);
+        self.bytes_when_unused_from(self.unused_from.saturating_add(fresh)) - self.bytes()
     }
 
     pub(super) fn slot(&self, slot: usize) -> &[u8] {
@@ -144,9 +152,7 @@ impl Page {
         match &self.memory {
             Memory::Given => 0,
             Memory::Heap(bytes) => bytes.len(),
-            Memory::Mapped(map) => (usize::from(slot) * self.slot_bytes)
-                .next_multiple_of(SYSTEM_PAGE_BYTES)
-                .min(map.len()),
+            Memory::Mapped(map) => mapped_bytes(self.slot_bytes, usize::from(slot), map.len()),
         }
     }
 
@@ -171,6 +177,14 @@ impl Page {
         assert_eq!(self.unused_from, self.used + free, "each slot is counted");
         live
     }
+}
+
+/// What the system has given of a map of `bytes` when so many slots of it were
+/// used.
+fn mapped_bytes(slot_bytes: usize, slots: usize, bytes: usize) -> usize {
+    (slot_bytes * slots)
+        .next_multiple_of(SYSTEM_PAGE_BYTES)
+        .min(bytes)
 }
 
 impl Memory {

@@ -65,6 +65,32 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn the_growth_of_many_slots_is_foretold(
+        rounds in prop::collection::vec((0_usize..3, 1_usize..2000, 0_usize..3000), 1..12),
+    ) {
+        let (mut slab, mut live) = (Slab::new(), Vec::new());
+        for (size, slots, gone) in rounds {
+            let bytes = [40, 100, 5000][size];
+            let (growth, before) = (slab.growth_of(bytes, slots), slab.page_bytes);
+            for number in 0..slots {
+                let handle = slab.insert(bytes).unwrap();
+                write(&mut slab, handle, number);
+                live.push(handle);
+            }
+            prop_assert_eq!(slab.page_bytes - before, growth);
+            // Some go, all over the pages.
+            for at in 0..gone.min(live.len()) {
+                let handle = live.swap_remove(at * 7919 % live.len());
+                slab.remove(handle);
+            }
+        }
+    }
+}
+
 #[test]
 fn pages_grow_and_large_ones_count_as_they_fill() {
     let mut slab = Slab::new();

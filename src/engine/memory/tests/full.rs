@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// Sets keys until one is refused; how many there are.
-fn fill(memory: &Memory<HeldClock>, bytes: usize) -> u32 {
+pub(super) fn fill(memory: &Memory<HeldClock>, bytes: usize) -> u32 {
     for number in 0..100_000 {
         match set(memory, &format!("key/{number:08}"), bytes, 60_000) {
             Ok(_) => {}
@@ -17,7 +17,7 @@ fn fill(memory: &Memory<HeldClock>, bytes: usize) -> u32 {
 }
 
 /// Indexes may pass the limit by a sixteenth, and by the step that is the last.
-fn assert_bounded(memory: &Memory<HeldClock>) {
+pub(super) fn assert_bounded(memory: &Memory<HeldClock>) {
     let (used, memory_max) = (memory.account.used(), memory.account.memory_max());
     assert!(used <= memory_max + memory_max / 16 + (8 << 10), "{used}");
 }

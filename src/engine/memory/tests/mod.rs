@@ -3,8 +3,10 @@
 mod full;
 mod model;
 mod random;
+mod ranges;
 mod shared;
 mod steps;
+mod whole;
 
 use crate::{
     engine::{

@@ -1,6 +1,8 @@
 //! A store in its plainest form: a map, and the rules of the contract spelled
 //! out anew, so that nothing is compared with itself.
 
+mod transact;
+
 use std::{cmp::Ordering, collections::BTreeMap};
 
 use crate::model::{
@@ -13,6 +15,8 @@ use crate::model::{
     value::{Value, ValueRef},
     version::Version,
 };
+
+pub(super) use crate::engine::memory::tests::model::transact::entry_of;
 
 pub(super) const DEFAULT_TTL_MS: u64 = 5000;
 pub(super) const TTL_MS_MAX: u64 = 100 * 365 * 86_400_000;
@@ -27,7 +31,7 @@ pub(super) struct Stored {
 }
 
 /// The map, with the expired entries that were not swept yet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Model {
     pub(super) entries: BTreeMap<String, Stored>,
     pub(super) version: i64,

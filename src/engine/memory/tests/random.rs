@@ -44,6 +44,12 @@ enum Fault {
     Accounting,
     /// A version is lost with each sweep.
     Version,
+    /// The checks of transactions are left out.
+    Checks,
+    /// The operations of transactions are carried out each for itself.
+    Apart,
+    /// One entry too many is removed from a range.
+    Range,
 }
 
 /// The engine and the model, side by side.
@@ -62,6 +68,8 @@ macro_rules! same {
         }
     }};
 }
+
+mod transact;
 
 impl Pair {
     fn new(fault: Fault) -> Self {
@@ -89,6 +97,10 @@ impl Pair {
         match step {
             Step::Run(op) => self.run(std::slice::from_ref(op), None)?,
             Step::Batch(ops, room) => self.run(ops, Some(*room))?,
+            Step::Transact(checks, ops, room) => self.transact(checks, ops, *room)?,
+            Step::DeleteRange(prefix, bounds, entries_max) => {
+                self.delete_range(prefix, bounds.as_ref(), *entries_max)?;
+            }
             Step::List(listing) => self.list(listing)?,
             Step::Fill(from, count, ttl) => {
                 for number in *from..from.saturating_add(*count) {
@@ -142,11 +154,8 @@ impl Pair {
         let mut left = room_of;
         for (operation, answer) in ops.iter().zip(answers) {
             let expected = self.model.run(operation, left);
-            left -= match &expected {
-                Ok(Outcome::Read(entry)) => entry.as_ref().map_or(0, model::size),
-                Ok(Outcome::Applied(applied)) => applied.entry.as_ref().map_or(0, model::size),
-                Err(_) => 0,
-            };
+            let entry = expected.as_ref().ok().and_then(model::entry_of);
+            left -= entry.map_or(0, model::size);
             same!(
                 answer.map_err(blurred),
                 expected.map_err(blurred),
@@ -162,21 +171,23 @@ impl Pair {
                 key: Key::new(key, 64).unwrap(),
                 omit_value: *omit_value,
             }),
-            Op::Change(key, does, condition) => {
+            Op::Change(key, does, condition) => Operation::Mutate(Mutation {
+                key: Key::new(key, 64).unwrap(),
+                change: self.change(does),
+                condition: self.condition(key, *condition),
+            }),
+        }
+    }
+
+    fn condition(&self, key: &str, condition: If) -> Option<Condition> {
+        match condition {
+            If::Always => None,
+            If::Absent => Some(Condition::Absent),
+            If::Present => Some(Condition::Present),
+            If::Version(more) => {
                 let entry = self.model.entry(key, true);
-                Operation::Mutate(Mutation {
-                    key: Key::new(key, 64).unwrap(),
-                    change: self.change(does),
-                    condition: match condition {
-                        If::Always => None,
-                        If::Absent => Some(Condition::Absent),
-                        If::Present => Some(Condition::Present),
-                        If::Version(more) => {
-                            let version = entry.map_or(1, |entry| entry.version().get());
-                            Version::new(version + more).map(Condition::Version)
-                        }
-                    },
-                })
+                let version = entry.map_or(1, |entry| entry.version().get());
+                Version::new(version + more).map(Condition::Version)
             }
         }
     }
@@ -224,16 +235,7 @@ impl Pair {
 
     /// Reads all pages of a range.
     fn list(&self, listing: &Listing) -> Result<(), String> {
-        let (start, end) = listing.bounds.clone().unwrap_or_default();
-        let (start, end) = if start < end {
-            (start, end)
-        } else {
-            (end, String::new())
-        };
-        let range = Range::new(listing.prefix.clone(), start.clone(), end.clone(), 64).unwrap();
-        let is_in = |key: &str| {
-            key.starts_with(&listing.prefix) && *key >= *start && (end.is_empty() || *key < *end)
-        };
+        let (range, is_in) = range(&listing.prefix, listing.bounds.as_ref());
         let present = self.model.present().filter(|(key, _)| is_in(key));
         let mut expected = present
             .map(|(key, there)| model::entry(key, there, listing.omit_value))
@@ -344,6 +346,22 @@ impl Pair {
     }
 }
 
+/// A range, and the same rule in other words.
+fn range(prefix: &str, bounds: Option<&(String, String)>) -> (Range, impl Fn(&str) -> bool) {
+    let (start, end) = bounds.cloned().unwrap_or_default();
+    let (start, end) = if start < end {
+        (start, end)
+    } else {
+        (end, String::new())
+    };
+    let range = Range::new(prefix.to_owned(), start.clone(), end.clone(), 64).unwrap();
+    let prefix = prefix.to_owned();
+    let is_in = move |key: &str| {
+        key.starts_with(&prefix) && *key >= *start && (end.is_empty() || *key < *end)
+    };
+    (range, is_in)
+}
+
 /// Errors about fields are all the same here, and a limit is not looked at.
 fn blurred(error: Error) -> Error {
     match error {
@@ -387,11 +405,20 @@ fn a_planted_fault_is_found() {
         reply_bytes_max: usize::MAX,
         omit_value: false,
     };
+    let get = || Op::Read("b".into(), false);
+    let add = || {
+        let does = Does::Increment(1, 0, i64::MIN, i64::MAX, When::Keep);
+        Op::Change("b".into(), does, If::Always)
+    };
     let steps = [
         set("a", 1000),
         set("b", 5000),
         set("c", 5000),
         Step::List(all),
+        Step::Transact(vec![], vec![add(), get()], usize::MAX),
+        Step::Transact(vec![("c".into(), If::Absent)], vec![add()], usize::MAX),
+        Step::DeleteRange(String::new(), None, 1),
+        set("a", 1000),
         Step::Advance(1000),
         Step::Run(Op::Read("a".into(), false)),
         Step::SweepAll,
@@ -404,6 +431,9 @@ fn a_planted_fault_is_found() {
         (Fault::Order, "a page"),
         (Fault::Accounting, "account"),
         (Fault::Version, "version"),
+        (Fault::Checks, "transaction"),
+        (Fault::Apart, "transaction"),
+        (Fault::Range, "range"),
     ] {
         let difference = compare(fault, &steps).unwrap_err();
         assert!(difference.contains(word), "{fault:?}: {difference}");

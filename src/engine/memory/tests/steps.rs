@@ -1,5 +1,7 @@
 //! What random steps there are, and how likely each is.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use crate::{engine::memory::tests::model, model::mutation::TouchMode};
@@ -9,6 +11,9 @@ use crate::{engine::memory::tests::model, model::mutation::TouchMode};
 pub(super) enum Step {
     Run(Op),
     Batch(Vec<Op>, usize),
+    Transact(Vec<(String, If)>, Vec<Op>, usize),
+    /// A prefix, bounds, and how many entries at most.
+    DeleteRange(String, Option<(String, String)>, usize),
     List(Listing),
     Fill(u16, u16, u64),
     Advance(u64),
@@ -128,8 +133,63 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// An operation that is likely to be carried out.
+fn plain_op() -> impl Strategy<Value = Op> {
+    let alive = || prop_oneof![(1..3000_u64).prop_map(When::After), Just(When::Never)];
+    let does = prop_oneof![
+        3 => (holds(), alive(), any::<bool>()).prop_map(|(holds, when, previous)| Does::Set(holds, when, previous)),
+        2 => any::<bool>().prop_map(Does::Delete),
+        1 => (alive(), any::<bool>()).prop_map(|(when, omit)| Does::Touch(when, TouchMode::Any, omit)),
+    ];
+    let count = |number| Does::Increment(number, 0, i64::MIN, i64::MAX, When::Default);
+    prop_oneof![
+        1 => (key(), any::<bool>()).prop_map(|(key, omit)| Op::Read(key, omit)),
+        4 => (key(), does).prop_map(|(key, does)| Op::Change(key, does, If::Always)),
+        1 => ("n[a-d]", -5..5_i64).prop_map(move |(key, number)| Op::Change(key, count(number), If::Always)),
+    ]
+}
+
+/// Mostly no key is written twice.
+fn transact() -> impl Strategy<Value = Step> {
+    let checked = prop_oneof![
+        1 => Just(If::Absent),
+        1 => Just(If::Present),
+        4 => Just(If::Version(0)),
+        1 => Just(If::Version(1))
+    ];
+    let checks = prop_oneof![
+        2 => Just(Vec::new()),
+        1 => prop::collection::vec((key(), checked), 1..3)
+    ];
+    let ops = prop_oneof![
+        5 => prop::collection::vec(plain_op(), 0..40),
+        1 => prop::collection::vec(op(), 0..5),
+    ];
+    let room = prop_oneof![4 => Just(usize::MAX), 1 => 0..9000_usize];
+    let distinct = prop::bool::weighted(0.95);
+    (checks, ops, distinct, room).prop_map(|(checks, mut ops, distinct, room)| {
+        let mut written = BTreeSet::new();
+        ops.retain(|op| match op {
+            Op::Read(..) => true,
+            Op::Change(key, ..) => written.insert(key.clone()) || !distinct,
+        });
+        Step::Transact(checks, ops, room)
+    })
+}
+
+fn prefix() -> impl Strategy<Value = String> {
+    prop_oneof![Just(String::new()), "k|ka|fill/|fill/00|q"]
+}
+
+fn delete_range() -> impl Strategy<Value = Step> {
+    let entries_max = prop_oneof![2 => 1..30_usize, 1 => 1..1500_usize];
+    let bounds = prop::option::of((key(), key()));
+    (prefix(), bounds, entries_max)
+        .prop_map(|(prefix, bounds, entries_max)| Step::DeleteRange(prefix, bounds, entries_max))
+}
+
 fn listing() -> impl Strategy<Value = Step> {
-    let prefix = prop_oneof![Just(String::new()), "k|ka|fill/|fill/00|q"];
+    let prefix = prefix();
     let bounds = prop::option::of((key(), key()));
     let bytes = prop_oneof![Just(usize::MAX), 0..3000_usize];
     (prefix, bounds, 1..60_usize, bytes, any::<bool>()).prop_map(
@@ -150,6 +210,8 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         20 => op().prop_map(Step::Run),
         4 => (prop::collection::vec(op(), 0..40), room).prop_map(|(ops, room)| Step::Batch(ops, room)),
+        6 => transact(),
+        1 => delete_range(),
         3 => listing(),
         1 => (0..4096_u16, 1..600_u16, 1..4000_u64).prop_map(|(from, count, ttl)| Step::Fill(from, count, ttl)),
         5 => prop_oneof![1..100_u64, 100..3000_u64, 1..1_u64 << 38].prop_map(Step::Advance),

@@ -2,7 +2,11 @@
 
 use super::*;
 use crate::{
-    model::{expiry::Expiry, mutation::TouchMode, value::ValueRef},
+    model::{
+        expiry::Expiry,
+        mutation::{Condition, TouchMode},
+        value::ValueRef,
+    },
     proto::value,
 };
 
@@ -26,8 +30,12 @@ fn set_request(key: &str) -> proto::SetRequest {
 }
 
 fn field<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
-    match result.unwrap_err() {
-        Error::Invalid(invalid) => invalid.field.into_owned(),
+    broken(result.unwrap_err()).0
+}
+
+fn broken(error: Error) -> (String, Rule) {
+    match error {
+        Error::Invalid(invalid) => (invalid.field.into_owned(), invalid.rule),
         other => panic!("{other:?}"),
     }
 }
@@ -216,4 +224,88 @@ fn a_range_names_the_field_that_is_wrong() {
     assert_eq!(field(of("12345", "", "")), "range.prefix");
     assert_eq!(field(of("", "123456", "")), "range.start");
     assert_eq!(field(of("", "b", "b")), "range.start");
+}
+
+#[test]
+fn a_transaction_has_at_least_one_part_and_all_its_parts_count() {
+    let limits = Limits {
+        batch_operations_max: 2,
+        ..Limits::default()
+    };
+    let field = |checks, operations| {
+        let request = proto::TransactRequest {
+            checks: vec![proto::Check::default(); checks],
+            operations: vec![proto::Operation::default(); operations],
+            request_id: String::new(),
+        };
+        transact(&request, &limits).map_err(broken)
+    };
+    for (checks, operations) in [(1, 0), (0, 1), (1, 1), (2, 0)] {
+        assert_eq!(field(checks, operations), Ok(()));
+    }
+    let operations = || "operations".to_owned();
+    assert_eq!(field(0, 0), Err((operations(), Rule::Missing)));
+    assert_eq!(field(2, 1), Err((operations(), Rule::TooLarge)));
+}
+
+#[test]
+fn a_check_names_what_is_wrong_with_it() {
+    let key = || "k".to_owned();
+    let absent = proto::Condition {
+        kind: Some(proto::condition::Kind::Absent(true)),
+    };
+    for (request, expected) in [
+        (
+            proto::Check {
+                key: String::new(),
+                condition: Some(absent),
+            },
+            ("key", Rule::Missing),
+        ),
+        (
+            proto::Check {
+                key: key(),
+                condition: None,
+            },
+            ("condition", Rule::Missing),
+        ),
+        (
+            proto::Check {
+                key: key(),
+                condition: Some(proto::Condition { kind: None }),
+            },
+            ("condition.kind", Rule::Missing),
+        ),
+    ] {
+        let (field, rule) = broken(check(&request, &Limits::default()).unwrap_err());
+        assert_eq!((&*field, rule), expected);
+    }
+    let good = proto::Check {
+        key: key(),
+        condition: Some(absent),
+    };
+    let limits = Limits::default();
+    assert_eq!(check(&good, &limits).unwrap().condition, Condition::Absent);
+}
+
+#[test]
+fn a_range_to_delete_is_not_empty_by_accident() {
+    let field = |prefix: Option<&str>, all| {
+        let request = proto::DeleteRangeRequest {
+            range: prefix.map(|prefix| proto::Range {
+                prefix: prefix.into(),
+                ..Default::default()
+            }),
+            all,
+            request_id: String::new(),
+        };
+        let range = delete_range(request, &Limits::default());
+        range.map(|range| range.prefix().to_owned()).map_err(broken)
+    };
+    assert_eq!(field(Some("a"), false), Ok("a".into()));
+    assert_eq!(field(None, true), Ok(String::new()));
+    assert_eq!(field(Some(""), true), Ok(String::new()));
+    assert_eq!(field(None, false), Err(("range".into(), Rule::Missing)));
+    assert_eq!(field(Some(""), false), Err(("range".into(), Rule::Missing)));
+    assert_eq!(field(Some("a"), true), Err(("all".into(), Rule::Conflict)));
 }
