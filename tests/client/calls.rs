@@ -14,8 +14,8 @@ use tonic::Code;
 
 use crate::served::{START, Served};
 
-fn after_start(seconds: u64) -> Option<SystemTime> {
-    Some(SystemTime::UNIX_EPOCH + Duration::from_millis(START) + Duration::from_secs(seconds))
+fn after_start(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(START) + Duration::from_secs(seconds)
 }
 
 #[tokio::test]
@@ -48,12 +48,12 @@ async fn deadlines_are_set_kept_and_moved() {
     let kv = running.client();
     let minute = Duration::from_mins(1);
     let stored = kv.set("a", "1").ttl(minute).await.unwrap();
-    assert_eq!(stored.expire_time, after_start(60));
+    assert_eq!(stored.expire_time, Some(after_start(60)));
     let kept = kv.set("a", "2").keep_expiry().await.unwrap();
-    assert_eq!(kept.expire_time, after_start(60));
-    let later = after_start(90).unwrap();
+    assert_eq!(kept.expire_time, Some(after_start(60)));
+    let later = after_start(90);
     let moved = kv.set("a", "3").expire_time(later).await.unwrap();
-    assert_eq!(moved.expire_time, after_start(90));
+    assert_eq!(moved.expire_time, Some(after_start(90)));
 
     let shorter = kv.touch("a").ttl(minute).only_extend().await.unwrap();
     assert!(!shorter.applied);
@@ -61,7 +61,10 @@ async fn deadlines_are_set_kept_and_moved() {
     let shorter = shorter.await.unwrap();
     assert!(shorter.applied);
     let entry = shorter.entry.unwrap();
-    assert_eq!((entry.value, entry.expire_time), (None, after_start(60)));
+    assert_eq!(
+        (entry.value, entry.expire_time),
+        (None, Some(after_start(60)))
+    );
 
     running.clock().advance(60_000);
     assert_eq!(kv.get("a").await.unwrap(), None);
@@ -140,7 +143,7 @@ async fn a_batch_answers_each_operation_for_itself() {
     assert!(set.version < counted.version);
     assert_eq!(counted.number, 3);
     assert_eq!(touched.entry.as_ref(), Some(entry));
-    assert_eq!(entry.expire_time, after_start(60));
+    assert_eq!(entry.expire_time, Some(after_start(60)));
     assert_eq!(refused.reason(), Some(&Reason::KeyExists));
 }
 
@@ -191,7 +194,7 @@ async fn a_server_describes_itself() {
     let told = running.client().describe().await.unwrap();
     assert_eq!(told.engine, "memory");
     assert_eq!(told.limits.key_bytes_max, 1024);
-    assert_eq!(told.server_time, after_start(0));
+    assert_eq!(told.server_time, Some(after_start(0)));
     assert!(told.capabilities.contains(&"Get".to_owned()));
 }
 

@@ -1,11 +1,7 @@
 //! The Rust client, against a server that holds a store and against one that
 //! does what it is told, which may be wrong.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that panics has failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod calls;
 mod deadlines;

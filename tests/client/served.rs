@@ -3,22 +3,24 @@
 
 use std::net::SocketAddr;
 
+use hyper::body::Incoming;
 use nanokv::{
     client::{Client, config::Config, retry::Policy},
     engine::memory::{self, Memory},
-    gate::{self, call::Gate, opening::Opening, state::State},
+    gate::{self, call::Gate, opening::Opening, request::RequestBody, state::State},
     grpc,
     model::{clock::held::HeldClock, time::UnixMillis},
     serve::{
         self,
         bind::bind,
-        connection::Context,
+        connection::{Context, Services},
         run::run,
         stop::{Stop, StopHandle},
     },
 };
 use tokio::task::JoinSet;
-use tonic::service::Routes;
+use tonic::{codegen::http::Request, service::Routes};
+use tower::ServiceExt;
 
 /// 2026-01-01.
 pub(crate) const START: u64 = 1_767_225_600_000;
@@ -34,22 +36,24 @@ pub(crate) struct Served {
 impl Served {
     /// A memory store.
     pub(crate) fn store() -> Self {
-        Self::start(|opening, state| grpc::routes(opening, state, grpc::Config::default()))
+        Self::start(|opening, state| grpc::services(opening, state, grpc::Config::default()))
     }
 
     /// Other services.
     pub(crate) fn routes(routes: Routes) -> Self {
-        Self::start(|_, _| routes)
+        // The router's own future cannot be moved.
+        type Call = Request<RequestBody<Incoming>>;
+        Self::start(|_, _| ServiceExt::<Call>::map_future(routes, Box::pin))
     }
 
-    fn start(routes: impl FnOnce(Opening<Memory<HeldClock>>, State) -> Routes) -> Self {
+    fn start<S: Services>(services: impl FnOnce(Opening<Memory<HeldClock>>, State) -> S) -> Self {
         let (opening, state) = (Opening::new(), State::new());
         let context = Context {
             config: serve::config::Config {
                 workers: 1,
                 ..serve::config::Config::default()
             },
-            routes: routes(opening.clone(), state.clone()),
+            services: services(opening.clone(), state.clone()),
             gate: Gate::new(gate::config::Config::default(), state, grpc::wire()),
         };
         let bound = bind("127.0.0.1:0".parse().unwrap()).unwrap();

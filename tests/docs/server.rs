@@ -24,7 +24,7 @@ pub fn run(example: impl AsyncFnOnce(String) -> Result<(), Box<dyn Error>>) {
                 workers: 1,
                 ..serve::config::Config::default()
             },
-            routes: grpc::routes(opening.clone(), state.clone(), grpc::Config::default()),
+            services: grpc::services(opening.clone(), state.clone(), grpc::Config::default()),
             gate: Gate::new(gate::config::Config::default(), state, grpc::wire()),
         };
         let bound = bind("127.0.0.1:0".parse().unwrap()).unwrap();
