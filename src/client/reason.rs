@@ -105,6 +105,8 @@ reasons! {
     TooManyBytes = "TOO_MANY_BYTES",
     /// There are as many health watches as the server allows.
     TooManyHealthWatches = "TOO_MANY_HEALTH_WATCHES",
+    /// There are as many pipelines as the server allows.
+    TooManyPipelines = "TOO_MANY_PIPELINES",
     /// A fault of the server.
     Internal = "INTERNAL",
 }

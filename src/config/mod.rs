@@ -37,6 +37,10 @@ impl Config {
         self.gate.message_bytes_max = self.grpc.limits.message_bytes_max;
         self.memory.expiry = self.grpc.expiry;
         let told = &mut self.grpc.others;
+        let history = self.memory.history;
+        told.watch_history_events_max = wire(history.events_max);
+        told.watch_history_bytes_max = wire(history.bytes_max);
+        told.watch_history_armed_ms = wire(history.armed_ms);
         told.connections_max = wire(self.serve.connections_max);
         told.health_connections_reserved = wire(self.serve.health_connections_reserved);
         told.streams_per_connection_max = wire(self.serve.streams_per_connection_max);

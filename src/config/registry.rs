@@ -120,6 +120,16 @@ pub static SETTINGS: &[Setting] = &[
         "Entries that one DeleteRange removes",
     ),
     call(
+        "pipeline_lists_in_flight_max",
+        number!(Count, 1, 1 << 10, grpc.limits.pipeline_lists_in_flight_max),
+        "Lists of one pipeline at once",
+    ),
+    call(
+        "watch_ranges_max",
+        number!(Count, 1, 1 << 16, grpc.limits.watch_ranges_max),
+        "Ranges of one watch",
+    ),
+    call(
         "ttl_max",
         number!(Time, 1, YEARS_1000_MS, grpc.expiry.ttl_ms_max),
         "How far ahead a deadline may lie",
@@ -138,6 +148,31 @@ pub static SETTINGS: &[Setting] = &[
         "health_connections_reserved",
         number!(Count, 0, 1 << 16, serve.health_connections_reserved),
         "Connections above connections_max, answered for health alone",
+    ),
+    server(
+        "pipelines_max",
+        number!(Count, 0, 1 << 20, grpc.pipelines_max),
+        "Pipelines at once",
+    ),
+    server(
+        "watchers_max",
+        number!(Count, 0, 1 << 20, grpc.watchers_max),
+        "Watches at once",
+    ),
+    server(
+        "watch_history_events_max",
+        number!(Count, 1, 1 << 30, memory.history.events_max),
+        "Events that are kept for watches to resume from",
+    ),
+    server(
+        "watch_history_bytes_max",
+        number!(Bytes, 1 << 10, BYTES_LIMIT, memory.history.bytes_max),
+        "Bytes of the events that are kept, within memory_max",
+    ),
+    server(
+        "watch_history_armed_ms",
+        number!(Millis, 1, 365 * DAY_MS, memory.history.armed_ms),
+        "Milliseconds after the last Watch or List for which events are kept",
     ),
     server(
         "health_watches_max",

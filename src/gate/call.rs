@@ -15,6 +15,7 @@ use tower::Service;
 
 use crate::gate::{
     config::Config,
+    each::Each,
     framing::Framing,
     load::{Load, Share},
     refusal::Refusal,
@@ -50,6 +51,14 @@ pub struct Wire {
     /// Whether the request of this method of a service is a stream, which may
     /// take its time.
     pub is_stream: fn(&str, &str) -> bool,
+    /// Whether the reply of this method of a service is a stream that may go on
+    /// for ever. It has limits of its own, and is no call in flight any more
+    /// when its reply begins.
+    pub is_lasting: fn(&str, &str) -> bool,
+    /// Whether the messages of this method of a service are calls in flight,
+    /// each for itself, and its stream is none. It finds an [`Each`] in the
+    /// extensions of its request.
+    pub counts_each: fn(&str, &str) -> bool,
 }
 
 /// Who calls.
@@ -82,6 +91,7 @@ struct Passing<F> {
     call: F,
     share: Share,
     ending: Ending,
+    is_lasting: bool,
 }
 
 impl<F> Future for Answer<F>
@@ -136,6 +146,9 @@ where
 
     fn reply(self, passed: Result<Response<Body>, Refusal>) -> Reply {
         match passed {
+            Ok(response) if self.is_lasting => {
+                response.map(|body| ReplyBody::lasting(body, self.share.settled(), self.ending))
+            }
             Ok(response) => {
                 response.map(|body| ReplyBody::new(body, self.share, Some(self.ending)))
             }
@@ -172,6 +185,13 @@ impl Gate {
         (self.0.wire.is_health)(split(path).0)
     }
 
+    /// Whether the reply to a call of this path may go on for ever.
+    #[must_use]
+    pub fn is_lasting(&self, path: &str) -> bool {
+        let (service, method) = split(path);
+        (self.0.wire.is_lasting)(service, method)
+    }
+
     /// Lets a call through to `services`, or refuses it. Never fails: a refusal
     /// is an answer.
     pub fn call<S, B>(&self, peer: Peer, services: &mut S, request: Request<B>) -> Answer<S::Future>
@@ -196,7 +216,7 @@ impl Gate {
         &self,
         peer: Peer,
         services: &mut S,
-        request: Request<B>,
+        mut request: Request<B>,
     ) -> Result<Passing<S::Future>, Box<Reply>>
     where
         S: Service<Request<RequestBody<B>>, Response = Response<Body>, Error = Infallible>,
@@ -214,6 +234,8 @@ impl Gate {
                 return Err(Box::new(self.refuse(&refusal)));
             }
         };
+        let counts_each = self.counts_each(request.uri().path());
+        let is_lasting = counts_each || self.is_lasting(request.uri().path());
         let encoding = request.headers().get(&ENCODING);
         let ending = Ending {
             deadline: Deadline::new(wait),
@@ -221,6 +243,10 @@ impl Gate {
             compressed: encoding.is_some_and(|encoding| encoding != "identity"),
             gate: self.clone(),
         };
+        if counts_each {
+            let each = Each::new(self.0.load.clone(), ending.deadline.at());
+            request.extensions_mut().insert(each);
+        }
         let arrival = self.arrival(request.uri().path());
         let request = request.map(|body| RequestBody::new(body, arrival, ending.cut.clone()));
         match catch_unwind(AssertUnwindSafe(|| services.call(request))) {
@@ -228,9 +254,15 @@ impl Gate {
                 call,
                 share,
                 ending,
+                is_lasting,
             }),
             Err(_) => Err(Box::new(self.refuse(&Refusal::Panicked))),
         }
+    }
+
+    fn counts_each(&self, path: &str) -> bool {
+        let (service, method) = split(path);
+        (self.0.wire.counts_each)(service, method)
     }
 
     fn admit(&self, peer: Peer, path: &str) -> Result<Share, Refusal> {

@@ -117,6 +117,23 @@ impl Share {
         Ok(())
     }
 
+    /// Counts the call no more; what it sends is counted as before.
+    #[must_use]
+    pub fn settled(self) -> Self {
+        self.load.uncounted()
+    }
+
+    /// Counts a frame of a reply until it has left.
+    #[must_use]
+    pub fn follow(&self, frame: Bytes) -> Bytes {
+        let mut share = self.load.uncounted();
+        share.add(frame.len());
+        Bytes::from_owner(Leaving {
+            frame,
+            _share: share,
+        })
+    }
+
     /// Counts a frame of a reply: a large one until it has left, since it may
     /// wait in the connection's buffer long after the call is over.
     #[must_use]
@@ -126,12 +143,7 @@ impl Share {
             self.add(frame.len().min(room));
             return frame;
         }
-        let mut share = self.load.uncounted();
-        share.add(frame.len());
-        Bytes::from_owner(Leaving {
-            frame,
-            _share: share,
-        })
+        self.follow(frame)
     }
 
     fn add(&mut self, bytes: usize) {

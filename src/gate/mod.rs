@@ -3,6 +3,7 @@
 
 pub mod call;
 pub mod config;
+pub mod each;
 pub mod foreign;
 pub mod framing;
 pub mod load;

@@ -28,6 +28,16 @@ pub enum Refusal {
         /// The limit.
         health_watches_max: u64,
     },
+    /// Too many pipelines at once.
+    Pipelines {
+        /// The limit.
+        pipelines_max: u64,
+    },
+    /// Too many watches at once.
+    Watchers {
+        /// The limit.
+        watchers_max: u64,
+    },
     /// The request did not arrive in time.
     RequestRead {
         /// The limit.

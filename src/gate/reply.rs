@@ -21,6 +21,7 @@ pub struct ReplyBody<B> {
     inner: B,
     share: Share,
     ending: Option<Ending>,
+    is_lasting: bool,
     ended: bool,
 }
 
@@ -55,6 +56,11 @@ impl Deadline {
         }
     }
 
+    /// When that is.
+    pub(super) const fn at(&self) -> Option<Instant> {
+        self.at
+    }
+
     /// Whether it has passed; else `context` is woken when it does.
     pub fn has_passed(&mut self, context: &mut Context<'_>) -> bool {
         let Some(at) = self.at else {
@@ -87,8 +93,18 @@ impl<B> ReplyBody<B> {
             inner,
             share,
             ending,
+            is_lasting: false,
             ended: false,
         }
+    }
+
+    /// The same for a stream that may go on for ever: none of its bytes is
+    /// counted after it has left, and it ends in time however much it has to
+    /// send.
+    pub const fn lasting(inner: B, share: Share, ending: Ending) -> Self {
+        let mut body = Self::new(inner, share, Some(ending));
+        body.is_lasting = true;
+        body
     }
 
     fn late(&mut self, context: &mut Context<'_>) -> Option<HeaderMap> {
@@ -98,7 +114,13 @@ impl<B> ReplyBody<B> {
     }
 
     fn leave(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
-        let mut frame = frame.map_data(|data| self.share.send(data));
+        let mut frame = frame.map_data(|data| {
+            if self.is_lasting {
+                self.share.follow(data)
+            } else {
+                self.share.send(data)
+            }
+        });
         if let (Some(trailers), Some(ending)) = (frame.trailers_mut(), &self.ending)
             && let Some(refusal) = ending.refusal(trailers)
         {
@@ -123,16 +145,27 @@ where
         if body.ended {
             return Poll::Ready(None);
         }
-        let Poll::Ready(frame) = Pin::new(&mut body.inner).poll_frame(context) else {
-            return match body.late(context) {
-                Some(trailers) => {
-                    body.ended = true;
-                    Poll::Ready(Some(Ok(Frame::trailers(trailers))))
-                }
-                None => Poll::Pending,
-            };
+        // A stream is not waited for: it may never pause.
+        let mut late = if body.is_lasting {
+            body.late(context)
+        } else {
+            None
         };
-        Poll::Ready(frame.map(|frame| frame.map(|frame| body.leave(frame))))
+        if late.is_none() {
+            if let Poll::Ready(frame) = Pin::new(&mut body.inner).poll_frame(context) {
+                return Poll::Ready(frame.map(|frame| frame.map(|frame| body.leave(frame))));
+            }
+            if !body.is_lasting {
+                late = body.late(context);
+            }
+        }
+        match late {
+            Some(trailers) => {
+                body.ended = true;
+                Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+            }
+            None => Poll::Pending,
+        }
     }
 
     fn is_end_stream(&self) -> bool {

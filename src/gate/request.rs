@@ -86,7 +86,8 @@ impl Arrival {
             Self::Stream { share, framing } => {
                 share.hold(framing.partial().saturating_add(bytes.len()))?;
                 framing.take(bytes);
-                Ok(())
+                // What is whole is counted by whoever takes it on.
+                share.hold(framing.partial())
             }
             Self::Health { bytes_left, .. } => match bytes_left.checked_sub(bytes.len()) {
                 Some(left) => {

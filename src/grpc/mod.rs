@@ -4,9 +4,11 @@ pub mod admin;
 pub mod failure;
 pub mod health;
 pub mod kv;
+pub mod pipeline;
 pub mod reflection;
 pub mod services;
 pub mod status;
+pub mod watch;
 pub mod wire;
 
 use tonic::service::Routes;
@@ -15,7 +17,10 @@ use tonic_health::pb::health_server::{self, HealthServer};
 use crate::{
     engine::Engine,
     gate::{call::Wire, opening::Opening, state::State},
-    grpc::{admin::Admin, health::Health, kv::Kv, services::Services},
+    grpc::{
+        admin::Admin, health::Health, kv::Kv, pipeline::Pipelines, services::Services,
+        watch::Watches,
+    },
     model::{expiry::ExpiryRules, limits::Limits},
     proto::{
         self,
@@ -32,6 +37,10 @@ pub struct Config {
     /// What the store says about deadlines; told by Describe, held by the
     /// engine.
     pub expiry: ExpiryRules,
+    /// Pipelines at once.
+    pub pipelines_max: usize,
+    /// Watches at once.
+    pub watchers_max: usize,
     /// Health watches at once.
     pub health_watches_max: usize,
     /// The limits that other parts hold in force, for Describe to tell. Those
@@ -44,6 +53,8 @@ impl Default for Config {
         Self {
             limits: Limits::default(),
             expiry: ExpiryRules::default(),
+            pipelines_max: 10_000,
+            watchers_max: 10_000,
             health_watches_max: 1024,
             others: proto::Limits::default(),
         }
@@ -55,7 +66,10 @@ impl Default for Config {
 #[must_use]
 pub fn services<E: Engine>(opening: Opening<E>, state: State, config: Config) -> Services<E> {
     let message_bytes_max = config.limits.message_bytes_max;
-    let kv = KvServiceServer::new(Kv::new(opening.clone(), config.limits));
+    let pipelines = Pipelines::new(state.clone(), config.pipelines_max);
+    let watches = Watches::new(state.clone(), config.watchers_max);
+    let kv = Kv::new(opening.clone(), pipelines, watches, config.limits);
+    let kv = KvServiceServer::new(kv);
     let admin = AdminServiceServer::new(Admin::new(opening, &config));
     let health = HealthServer::new(Health::new(state, config.health_watches_max));
     let routes = Routes::default()
@@ -79,6 +93,13 @@ pub fn wire() -> Wire {
         is_stream: |service, method| match service {
             kv_service_server::SERVICE_NAME => method == "Pipeline",
             _ => reflection::is_reflection(service),
+        },
+        is_lasting: |service, method| match service {
+            kv_service_server::SERVICE_NAME | health_server::SERVICE_NAME => method == "Watch",
+            _ => false,
+        },
+        counts_each: |service, method| {
+            service == kv_service_server::SERVICE_NAME && method == "Pipeline"
         },
     }
 }

@@ -113,6 +113,28 @@ impl From<&Error> for Failure {
                 "reply_bytes_max",
                 u64::try_from(*reply_bytes_max).unwrap_or(u64::MAX),
             ),
+            Error::VersionCompacted { oldest } => Self::new(
+                Code::OutOfRange,
+                "VERSION_COMPACTED",
+                format!("changes are kept from after version {} on", oldest.get()),
+            )
+            .with("oldest_version", &oldest.get()),
+            Error::VersionAhead { current } => Self::new(
+                Code::OutOfRange,
+                "VERSION_AHEAD",
+                format!("the last version of this store is {}", current.get()),
+            )
+            .with("current_version", &current.get()),
+            Error::WatchTooSlow { resume, oldest } => Self::new(
+                Code::ResourceExhausted,
+                "WATCH_TOO_SLOW",
+                format!(
+                    "changes were not read while they were kept, which is from after version {} on",
+                    oldest.get()
+                ),
+            )
+            .with("resume_version", &resume.map_or(0, Version::get))
+            .with("oldest_version", &oldest.get()),
             Error::Unsupported { capability } => Self::new(
                 Code::Unimplemented,
                 "UNSUPPORTED",
@@ -120,6 +142,18 @@ impl From<&Error> for Failure {
             )
             .with("capability", capability),
         }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::from(&refusal)
     }
 }
 
@@ -159,6 +193,18 @@ impl From<&Refusal> for Failure {
                 "TOO_MANY_HEALTH_WATCHES",
                 "health_watches_max",
                 health_watches_max,
+            ),
+            Refusal::Pipelines { pipelines_max } => past(
+                Code::ResourceExhausted,
+                "TOO_MANY_PIPELINES",
+                "pipelines_max",
+                pipelines_max,
+            ),
+            Refusal::Watchers { watchers_max } => past(
+                Code::ResourceExhausted,
+                "TOO_MANY_WATCHERS",
+                "watchers_max",
+                watchers_max,
             ),
             Refusal::RequestRead {
                 request_read_ms_max,
@@ -256,6 +302,9 @@ const fn concerns_key(error: &Error) -> bool {
         Error::Invalid(_)
         | Error::MemoryFull { .. }
         | Error::ReplyTooLarge { .. }
+        | Error::VersionCompacted { .. }
+        | Error::VersionAhead { .. }
+        | Error::WatchTooSlow { .. }
         | Error::Unsupported { .. } => false,
     }
 }

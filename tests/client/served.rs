@@ -3,10 +3,11 @@
 
 use std::net::SocketAddr;
 
+use hyper::body::Incoming;
 use nanokv::{
     client::{Client, config::Config, retry::Policy},
     engine::memory::{self, Memory},
-    gate::{self, call::Gate, opening::Opening, state::State},
+    gate::{self, call::Gate, opening::Opening, request::RequestBody, state::State},
     grpc,
     model::{clock::held::HeldClock, time::UnixMillis},
     serve::{
@@ -18,7 +19,8 @@ use nanokv::{
     },
 };
 use tokio::task::JoinSet;
-use tonic::service::Routes;
+use tonic::{codegen::http::Request, service::Routes};
+use tower::ServiceExt;
 
 /// 2026-01-01.
 pub(crate) const START: u64 = 1_767_225_600_000;
@@ -39,12 +41,12 @@ impl Served {
 
     /// Other services.
     pub(crate) fn routes(routes: Routes) -> Self {
-        Self::start(|_, _| routes)
+        // The router's own future cannot be moved.
+        type Call = Request<RequestBody<Incoming>>;
+        Self::start(|_, _| ServiceExt::<Call>::map_future(routes, Box::pin))
     }
 
-    fn start<S: Services + Sync>(
-        services: impl FnOnce(Opening<Memory<HeldClock>>, State) -> S,
-    ) -> Self {
+    fn start<S: Services>(services: impl FnOnce(Opening<Memory<HeldClock>>, State) -> S) -> Self {
         let (opening, state) = (Opening::new(), State::new());
         let context = Context {
             config: serve::config::Config {

@@ -31,6 +31,10 @@ mod listing;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod pipeline;
+#[cfg(test)]
+mod resuming;
+#[cfg(test)]
 mod sizes;
 #[cfg(test)]
 #[path = "../support/mod.rs"]
@@ -47,3 +51,5 @@ mod unbuilt;
 mod values;
 #[cfg(test)]
 mod versions;
+#[cfg(test)]
+mod watching;

@@ -1,49 +1,19 @@
 //! What is declared and not built is refused by name, never half done.
 
-use nanokv::proto as pb;
-use tonic::{Code, Status};
+use tonic::Code;
 
-use crate::support::{refusal::Refusal, server::Server, words::number};
+use crate::support::{server::Server, words::number};
 
 contract![
-    watch_is_unimplemented,
-    pipeline_is_unimplemented,
     what_is_unimplemented_is_not_a_capability,
     a_request_id_is_unimplemented,
     a_request_id_in_a_batch_fails_its_slot,
 ];
 
-async fn watch_is_unimplemented(server: Server) {
-    let kv = server.start().await;
-    let request = pb::WatchRequest {
-        ranges: vec![pb::Range::default()],
-        ..Default::default()
-    };
-    match kv.client().watch(request).await {
-        Err(status) => unimplemented::<()>(Err(status)),
-        Ok(stream) => unimplemented(stream.into_inner().message().await),
-    }
-}
-
-async fn pipeline_is_unimplemented(server: Server) {
-    let kv = server.start().await;
-    let requests = tokio_stream::iter([pb::PipelineRequest {
-        id: 1,
-        operations: vec![kv.set("a", "1").into()],
-    }]);
-    match kv.client().pipeline(requests).await {
-        Err(status) => unimplemented::<()>(Err(status)),
-        Ok(stream) => unimplemented(stream.into_inner().message().await),
-    }
-    assert_eq!(kv.get("a").await, None);
-}
-
 async fn what_is_unimplemented_is_not_a_capability(server: Server) {
     let kv = server.start().await;
     let capabilities = kv.describe().await.capabilities;
-    for unbuilt in ["Watch", "Pipeline", "Unheard"] {
-        assert!(!capabilities.iter().any(|name| name == unbuilt));
-    }
+    assert!(!capabilities.iter().any(|name| name == "Unheard"));
 }
 
 async fn a_request_id_is_unimplemented(server: Server) {
@@ -77,11 +47,4 @@ async fn a_request_id_in_a_batch_fails_its_slot(server: Server) {
     slots[1].refused(Code::Unimplemented);
     assert_eq!(slots[2].value(), Some(&number(1)));
     assert_eq!(kv.list().keys().await, ["b"]);
-}
-
-/// Must be refused as not built, with `ErrorInfo` like every error.
-fn unimplemented<T>(answer: Result<T, Status>) {
-    let status = answer.err().expect("UNIMPLEMENTED, not an answer");
-    assert_eq!(status.code(), Code::Unimplemented, "{status:?}");
-    let _checked = Refusal::from(status);
 }

@@ -2,6 +2,8 @@
 //! answers meanwhile.
 
 #[cfg(test)]
+mod pipelines;
+#[cfg(test)]
 #[path = "../serving/mod.rs"]
 #[expect(dead_code, reason = "the hostile clients use the rest")]
 mod serving;

@@ -22,7 +22,7 @@ fn long_grace() -> Server {
 }
 
 /// A server that waits for ever for its calls.
-fn patient(limits: &mut Limits) {
+pub(crate) fn patient(limits: &mut Limits) {
     limits.serve.drain_grace_ms = 0;
     limits.serve.drain_ms_max = FOR_EVER_MS;
 }
@@ -44,7 +44,7 @@ async fn finished(call: &mut Open) -> Answer {
     call.answer().await.unwrap()
 }
 
-async fn ready(server: &Server) -> Client {
+pub(crate) async fn ready(server: &Server) -> Client {
     let client = Client::connect(server.address()).await;
     let mut health = client.watch("").await;
     while told(&mut health).await != Some(SERVING) {}
@@ -52,7 +52,7 @@ async fn ready(server: &Server) -> Client {
 }
 
 /// Until the server has asked the connection to go: no call can be begun.
-async fn asked_to_go(client: &Client) {
+pub(crate) async fn asked_to_go(client: &Client) {
     soon(async {
         while client.health("liveness").await.is_ok() {
             tokio::task::yield_now().await;
@@ -132,6 +132,48 @@ async fn health_does_not_hold_up_the_end() {
     let _silent = Raw::connect(server.address()).await;
     assert_eq!(finished(&mut call).await.code(), Some(0));
     server.ended().await.unwrap();
+}
+
+#[tokio::test]
+async fn watches_end_promptly_and_the_calls_beside_them_finish() {
+    let server = Server::start(patient);
+    let client = ready(&server).await;
+    let mut watches = Vec::new();
+    for _ in 0..10 {
+        watches.push(client.watch_keys().await);
+    }
+    let mut call = begun(&client).await;
+    server.stop().gracefully();
+    for mut watch in watches {
+        while let Some(data) = soon(watch.data()).await {
+            let bytes = data.unwrap().len();
+            watch.flow_control().release_capacity(bytes).unwrap();
+        }
+        let trailers = soon(watch.trailers()).await.unwrap().unwrap();
+        assert_eq!(trailers.get("grpc-status").unwrap(), "14");
+        let message = trailers.get("grpc-message").unwrap();
+        assert!(message.to_str().unwrap().starts_with("DRAINING"));
+    }
+    assert_eq!(finished(&mut call).await.code(), Some(0));
+    server.ended().await.unwrap();
+}
+
+#[tokio::test]
+async fn watch_that_is_not_read_does_not_hold_up_the_end() {
+    let server = Server::start(patient);
+    let watcher = ready(&server).await;
+    let unread = watcher.watch_keys().await;
+    let client = ready(&server).await;
+    // More than a connection takes without being read.
+    for _ in 0..10 {
+        assert_eq!(client.set("a", 60_000).await.code(), Some(0));
+    }
+    let mut call = begun(&client).await;
+    server.stop().gracefully();
+    asked_to_go(&client).await;
+    assert_eq!(finished(&mut call).await.code(), Some(0));
+    server.ended().await.unwrap();
+    drop(unread);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nanokv::{
     gate,
-    proto::{self, codec::Codec},
+    proto::{self, codec::Codec, kv_service_client::KvServiceClient},
 };
 use tonic::{Request, Status, codegen::http::uri::PathAndQuery, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
@@ -141,6 +141,18 @@ pub(crate) async fn too_many_bytes() -> Seen {
     let request = Request::new(set("a", text("v".repeat(64 << 10))));
     let answer = unary::<_, proto::SetResponse>(server.channel(), SET, request).await;
     answer.unwrap_err().into()
+}
+
+pub(crate) async fn too_many_pipelines() -> Seen {
+    let settings = Settings {
+        pipelines_max: 1,
+        ..Settings::default()
+    };
+    let server = Server::start(settings).await;
+    let mut client = KvServiceClient::new(server.channel());
+    let _first = client.pipeline(tokio_stream::pending()).await.unwrap();
+    let second = client.pipeline(tokio_stream::pending()).await;
+    second.unwrap_err().into()
 }
 
 pub(crate) async fn too_many_connections() -> Seen {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use nanokv::{
+    engine::memory,
     gate::{
         self,
         call::Gate,
@@ -27,6 +28,9 @@ use crate::support::{plain::PlainEngine, words::START};
 /// What differs from a server as it comes.
 pub(crate) struct Settings {
     pub(crate) memory_max: u64,
+    pub(crate) pipelines_max: usize,
+    pub(crate) watchers_max: usize,
+    pub(crate) history_events_max: usize,
     pub(crate) health_watches_max: usize,
     pub(crate) gate: gate::config::Config,
     pub(crate) connections_max: usize,
@@ -37,6 +41,9 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             memory_max: 1 << 30,
+            pipelines_max: 8,
+            watchers_max: 8,
+            history_events_max: 100,
             health_watches_max: 8,
             gate: gate::config::Config::default(),
             connections_max: 8,
@@ -58,6 +65,8 @@ impl Server {
     pub(crate) async fn start(settings: Settings) -> Self {
         let (opening, state) = (Opening::new(), State::new());
         let config = grpc::Config {
+            pipelines_max: settings.pipelines_max,
+            watchers_max: settings.watchers_max,
             health_watches_max: settings.health_watches_max,
             ..grpc::Config::default()
         };
@@ -74,13 +83,18 @@ impl Server {
         let address = bound.address();
         let (stop_handle, stop) = Stop::new();
         let (opens, memory_max) = (settings.opens, settings.memory_max);
+        let events_max = settings.history_events_max;
         let open = async move {
             if !opens {
                 std::future::pending::<()>().await;
             }
             let clock = HeldClock::at(START);
             let rules = ExpiryRules::default();
-            Ok(PlainEngine::new(clock, rules, memory_max, None))
+            let history = memory::history::Config {
+                events_max,
+                ..Default::default()
+            };
+            Ok(PlainEngine::new(clock, rules, memory_max, None).keeping(history))
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { run(bound, context, opening, open, stop).await.unwrap() });

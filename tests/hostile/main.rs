@@ -10,6 +10,8 @@ mod floods;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod pipelines;
+#[cfg(test)]
 #[path = "../serving/mod.rs"]
 #[expect(dead_code, reason = "the tests of the drain use the rest")]
 mod serving;

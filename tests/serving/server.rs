@@ -26,6 +26,7 @@ use crate::serving::{client::Client, soon};
 pub(crate) struct Limits {
     pub(crate) serve: serve::config::Config,
     pub(crate) gate: gate::config::Config,
+    pub(crate) grpc: grpc::Config,
 }
 
 /// A server that serves until it is dropped, or asked to stop.
@@ -45,7 +46,7 @@ impl Server {
         let (opening, state) = (Opening::new(), State::new());
         let context = Context {
             config: limits.serve,
-            services: grpc::services(opening.clone(), state.clone(), grpc::Config::default()),
+            services: grpc::services(opening.clone(), state.clone(), limits.grpc),
             gate: Gate::new(limits.gate, state, grpc::wire()),
         };
         let bound = bind(limits.serve.listen).unwrap();

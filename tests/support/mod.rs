@@ -4,10 +4,12 @@
 pub(crate) mod call;
 pub(crate) mod fault;
 pub(crate) mod kv;
+pub(crate) mod pipeline;
 pub(crate) mod plain;
 pub(crate) mod raw;
 pub(crate) mod refusal;
 pub(crate) mod requests;
 pub(crate) mod server;
 pub(crate) mod unswept;
+pub(crate) mod watching;
 pub(crate) mod words;

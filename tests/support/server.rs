@@ -9,7 +9,7 @@ use nanokv::{
     },
     gate::{self, call::Gate, opening::Opening, state::State},
     grpc,
-    model::{clock::held::HeldClock, expiry::ExpiryRules, limits::Limits},
+    model::{clock::held::HeldClock, expiry::ExpiryRules, limits::Limits, time::UnixMillis},
     serve::{
         self,
         bind::bind,
@@ -30,6 +30,8 @@ pub(crate) struct Server {
     limits: Limits,
     rules: ExpiryRules,
     memory_max: u64,
+    history: memory::history::Config,
+    began: UnixMillis,
 }
 
 #[derive(Clone, Copy)]
@@ -63,6 +65,8 @@ impl Server {
             limits: Limits::default(),
             rules: ExpiryRules::default(),
             memory_max: 1 << 30,
+            history: memory::history::Config::default(),
+            began: START,
         }
     }
 
@@ -88,22 +92,38 @@ impl Server {
         self
     }
 
+    /// Its clock starts so much later.
+    pub(crate) fn later(self, span: Duration) -> Self {
+        let millis = u64::try_from(span.as_millis()).unwrap();
+        Self {
+            began: self.began.plus(millis),
+            ..self
+        }
+    }
+
+    /// How much of the past is kept.
+    pub(crate) fn history(mut self, change: impl FnOnce(&mut memory::history::Config)) -> Self {
+        change(&mut self.history);
+        self
+    }
+
     /// Starts it, with a clock that stands still, and connects to it.
     pub(crate) async fn start(self) -> Kv {
-        let clock = HeldClock::at(START);
-        let (expiry, memory_max) = (self.rules, self.memory_max);
+        let clock = HeldClock::at(self.began);
+        let (expiry, memory_max, history) = (self.rules, self.memory_max, self.history);
         let running = match self.engine {
             EngineChoice::Memory => {
                 let config = memory::Config {
                     memory_max,
                     expiry,
                     shards: 64,
+                    history,
                 };
                 self.run(Memory::open(config, clock.clone()))
             }
             EngineChoice::Plain(fault) => {
                 let engine = PlainEngine::new(clock.clone(), expiry, memory_max, fault);
-                self.run(engine)
+                self.run(engine.keeping(history))
             }
         };
         Kv::connect(Arc::new(running), clock).await

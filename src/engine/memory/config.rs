@@ -2,7 +2,7 @@
 
 use sysinfo::System;
 
-use crate::model::expiry::ExpiryRules;
+use crate::{engine::memory::history, model::expiry::ExpiryRules};
 
 /// The share of the machine's memory that a store may take up by default.
 const MEMORY_PERCENT: u64 = 60;
@@ -20,6 +20,8 @@ pub struct Config {
     pub shards: usize,
     /// What holds for deadlines.
     pub expiry: ExpiryRules,
+    /// How much of the past is kept for watches.
+    pub history: history::Config,
 }
 
 impl Default for Config {
@@ -29,6 +31,7 @@ impl Default for Config {
             memory_max: memory_bytes() / 100 * MEMORY_PERCENT,
             shards: 64,
             expiry: ExpiryRules::default(),
+            history: history::Config::default(),
         }
     }
 }

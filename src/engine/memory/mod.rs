@@ -7,6 +7,7 @@ mod config;
 mod delete_range;
 mod external;
 mod guards;
+pub mod history;
 mod list;
 mod lock;
 mod order;
@@ -22,6 +23,8 @@ mod wheel;
 #[cfg(test)]
 mod tests;
 
+use std::{ops::Deref, sync::Arc};
+
 use foldhash::quality::RandomState;
 use uuid::Uuid;
 
@@ -29,9 +32,10 @@ pub use crate::engine::memory::{account::MemoryUsage, config::Config};
 
 use crate::{
     engine::{
-        Description, Engine, ListQuery, Page, RangeDeleted,
+        Description, Engine, ListQuery, Page, RangeDeleted, WatchQuery,
         memory::{
             account::Account,
+            history::{History, Watch},
             lock::{Mutex, MutexGuard},
             shard::{Context, Request, Room, Shard},
             versions::Versions,
@@ -58,9 +62,11 @@ const CAPABILITIES: &[&str] = &[
     "Get",
     "Increment",
     "List",
+    "Pipeline",
     "Set",
     "Touch",
     "Transact",
+    "Watch",
 ];
 
 const SHARDS_MAX: usize = 4096;
@@ -69,12 +75,18 @@ const SHARDS_MAX: usize = 4096;
 /// table uses, below those of its directory.
 const SHARD_SHIFT: u32 = 20;
 
-/// A store in memory. What it holds is gone when it is dropped.
+/// A store in memory. A clone is the same store; what it holds is gone when the
+/// last one is dropped.
+#[derive(Clone, Debug)]
+pub struct Memory<C>(Arc<Shared<C>>);
+
+/// What all clones of a store share.
 #[derive(Debug)]
-pub struct Memory<C> {
+pub struct Shared<C> {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
     versions: Versions,
+    history: History,
     account: Account,
     rules: ExpiryRules,
     clock: C,
@@ -89,29 +101,34 @@ impl<C: Clock> Memory<C> {
         let shards = config.shards.clamp(1, SHARDS_MAX).next_power_of_two();
         let (now, hasher) = (clock.now(), RandomState::default());
         let account = Account::new(config.memory_max);
+        let versions = Versions::starting(now);
+        let history = History::new(config.history, config.memory_max, versions.last());
         let shard = |_| {
-            let mut shard = Shard::new(now, hasher.clone());
+            let mut shard = Shard::new(now, hasher.clone(), history.signal());
             shard.settle(&account);
             Mutex::new(shard)
         };
-        Self {
+        Self(Arc::new(Shared {
             shards: (0..shards).map(shard).collect(),
             hasher,
-            versions: Versions::starting(now),
+            versions,
+            history,
             account,
             rules: config.expiry,
             clock,
             store_id: Uuid::new_v4().to_string(),
-        }
+        }))
     }
 
     /// How much memory it takes up, by what for. Looks at one shard after the
     /// other.
+    #[must_use]
     pub fn memory(&self) -> MemoryUsage {
         let mut usage = MemoryUsage::default();
         for shard in &self.shards {
             usage += shard.lock().usage();
         }
+        usage.history += u64::try_from(self.history.bytes()).unwrap_or(u64::MAX);
         usage
     }
 
@@ -160,6 +177,14 @@ impl<C: Clock> Memory<C> {
     }
 }
 
+impl<C> Deref for Memory<C> {
+    type Target = Shared<C>;
+
+    fn deref(&self) -> &Shared<C> {
+        &self.0
+    }
+}
+
 impl<C: Clock> Engine for Memory<C> {
     fn describe(&self) -> Description {
         Description {
@@ -204,7 +229,13 @@ impl<C: Clock> Engine for Memory<C> {
         delete_range::run(self, range, entries_max).await
     }
 
+    type Watch = Watch<C>;
+
+    async fn watch(&self, query: WatchQuery) -> Result<Watch<C>, Error> {
+        history::watch(self, query)
+    }
+
     async fn tend(&self) {
-        sweep::run(self).await;
+        tokio::join!(sweep::run(self), history::run(self));
     }
 }

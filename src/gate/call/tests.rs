@@ -1,8 +1,11 @@
 //! Calls through a gate to services that misbehave.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body_util::{BodyExt, Empty};
+use tokio_stream::StreamExt;
 use tower::service_fn;
 
 use super::*;
@@ -22,6 +25,8 @@ fn gate() -> Gate {
         },
         is_health: |service| service == "health",
         is_stream: |_, _| false,
+        is_lasting: |_, method| method == "Watch",
+        counts_each: |_, method| method == "Pipeline",
     };
     Gate::new(Config::default(), State::new(), wire)
 }
@@ -62,6 +67,82 @@ async fn call_counts_until_its_reply_is_dropped() {
     assert_eq!((gate.0.load.calls(), gate.0.load.bytes()), (0, 5000));
     drop(bytes);
     assert_eq!(gate.0.load.bytes(), 0);
+}
+
+#[tokio::test]
+async fn reply_that_may_go_on_for_ever_is_no_call_in_flight() {
+    let gate = gate();
+    let mut routes = service_fn(|_| {
+        Box::pin(async {
+            let messages = tokio_stream::iter([10, 5000]).map(|bytes| {
+                let frame = http_body::Frame::data(Bytes::from(vec![0; bytes]));
+                Ok::<_, tonic::Status>(frame)
+            });
+            let reply = http_body_util::StreamBody::new(messages);
+            Ok(Response::new(Body::new(reply)))
+        })
+    });
+    let mut watch = request();
+    *watch.uri_mut() = "/service/Watch".parse().unwrap();
+    let mut reply = gate.call(PEER, &mut routes, watch).await.unwrap();
+    assert_eq!(gate.0.load.calls(), 0);
+    for bytes in [10, 5000] {
+        let frame = reply.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!((frame.len(), gate.0.load.bytes()), (bytes, bytes));
+        drop(frame);
+        assert_eq!(gate.0.load.bytes(), 0, "counted until it has left");
+    }
+}
+
+#[tokio::test]
+async fn stream_whose_messages_are_calls_is_none_itself() {
+    let gate = gate();
+    let load = gate.0.load.clone();
+    let mut routes = service_fn(|request: Request<RequestBody<Empty<Bytes>>>| {
+        Box::pin(async move {
+            let each = request.extensions().get::<Each>().unwrap();
+            let list = each.enter(100).unwrap();
+            let reply = tokio_stream::once(list).map(|list| {
+                drop(list);
+                Ok::<_, tonic::Status>(http_body::Frame::data(Bytes::from_static(b"x")))
+            });
+            let reply = http_body_util::StreamBody::new(reply);
+            Ok(Response::new(Body::new(reply)))
+        })
+    });
+    let mut pipeline = request();
+    *pipeline.uri_mut() = "/service/Pipeline".parse().unwrap();
+    let mut reply = gate.call(PEER, &mut routes, pipeline).await.unwrap();
+    assert_eq!((load.calls(), load.bytes()), (1, 100), "of its message");
+    let frame = reply.frame().await.unwrap().unwrap();
+    assert_eq!((load.calls(), load.bytes()), (0, 1), "of its reply");
+    drop(frame);
+    assert_eq!(load.bytes(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_that_never_pauses_ends_in_time() {
+    let mut routes = service_fn(|_| {
+        Box::pin(async {
+            let frame = || Ok::<_, tonic::Status>(http_body::Frame::data(Bytes::from_static(b"x")));
+            let messages = tokio_stream::iter(std::iter::repeat_with(frame));
+            let reply = http_body_util::StreamBody::new(messages);
+            Ok(Response::new(Body::new(reply)))
+        })
+    });
+    let mut watch = request();
+    *watch.uri_mut() = "/service/Watch".parse().unwrap();
+    let timeout = "1S".parse().unwrap();
+    watch.headers_mut().insert("grpc-timeout", timeout);
+    let mut reply = gate().call(PEER, &mut routes, watch).await.unwrap();
+    for _ in 0..100 {
+        assert!(reply.frame().await.unwrap().unwrap().is_data());
+    }
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let last = reply.frame().await.unwrap().unwrap();
+    let trailers = last.into_trailers().unwrap();
+    assert_eq!(trailers.get("refusal").unwrap(), "Deadline");
+    assert!(reply.frame().await.is_none());
 }
 
 #[tokio::test]

@@ -16,20 +16,20 @@ use crate::{
     proto,
 };
 
-/// How many bytes of a Batch's reply are set aside for each operation, for what
+/// How many bytes of a reply are set aside for each operation, for what
 /// it answers beside an entry: numbers and times, or a failure.
-pub(super) const RESULT_BYTES_MAX: usize = 704;
+pub(in crate::grpc) const RESULT_BYTES_MAX: usize = 704;
 
-/// A Batch that was decoded: what is asked of the engine, and what is answered
+/// A list that was decoded: what is asked of the engine, and what is answered
 /// without it.
-pub(super) struct Batch<'a> {
+pub(in crate::grpc) struct Batch<'a> {
     /// One for each operation: its kind, and the failure of one that broke a
     /// rule.
     slots: Vec<(&'static str, Option<proto::OperationResult>)>,
     /// Those without a failure, in the same order.
-    pub(super) operations: Vec<Operation<'a>>,
+    pub(in crate::grpc) operations: Vec<Operation<'a>>,
     /// What is left for entries.
-    pub(super) entries_bytes_max: usize,
+    pub(in crate::grpc) entries_bytes_max: usize,
     /// What the whole reply may have.
     reply_bytes_max: usize,
 }
@@ -39,15 +39,18 @@ impl<'a> Batch<'a> {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a list that is too long.
-    pub(super) fn decode(given: &'a proto::BatchRequest, limits: &Limits) -> Result<Self, Error> {
+    pub(in crate::grpc) fn decode(
+        given: &'a [proto::Operation],
+        limits: &Limits,
+    ) -> Result<Self, Error> {
         request::batch(given, limits)?;
         let mut batch = Self {
-            slots: Vec::with_capacity(given.operations.len()),
-            operations: Vec::with_capacity(given.operations.len()),
+            slots: Vec::with_capacity(given.len()),
+            operations: Vec::with_capacity(given.len()),
             entries_bytes_max: limits.reply_bytes_max,
             reply_bytes_max: limits.reply_bytes_max,
         };
-        for operation in &given.operations {
+        for operation in given {
             let kind = operation.kind.as_ref().map_or("kind", request::kind_name);
             let (failed, bytes) = match request::operation(operation, limits) {
                 Ok(operation) => {
@@ -66,12 +69,15 @@ impl<'a> Batch<'a> {
         Ok(batch)
     }
 
-    /// The reply, with the engine's answer to each of `operations`.
-    pub(super) fn reply(self, answers: Vec<Result<Outcome, Error>>) -> proto::BatchResponse {
+    /// A result for each operation, with the engine's answer to each of
+    /// `operations`.
+    pub(in crate::grpc) fn reply(
+        self,
+        answers: Vec<Result<Outcome, Error>>,
+    ) -> Vec<proto::OperationResult> {
         // An engine answers each operation, so no slot is left out.
         let mut answers = self.operations.iter().zip(answers);
-        let results = self
-            .slots
+        self.slots
             .into_iter()
             .filter_map(|(kind, failed)| {
                 failed.or_else(|| {
@@ -82,8 +88,7 @@ impl<'a> Batch<'a> {
                     })
                 })
             })
-            .collect();
-        proto::BatchResponse { results }
+            .collect()
     }
 }
 
@@ -136,9 +141,8 @@ mod tests {
         }
     }
 
-    fn kinds(response: proto::BatchResponse) -> Vec<operation_result::Kind> {
-        response
-            .results
+    fn kinds(results: Vec<proto::OperationResult>) -> Vec<operation_result::Kind> {
+        results
             .into_iter()
             .map(|result| result.kind.unwrap())
             .collect()
@@ -146,9 +150,7 @@ mod tests {
 
     #[test]
     fn a_bad_operation_fails_its_own_slot() {
-        let request = proto::BatchRequest {
-            operations: vec![get("a"), get(""), proto::Operation::default(), delete("b")],
-        };
+        let request = [get("a"), get(""), proto::Operation::default(), delete("b")];
         let batch = Batch::decode(&request, &Limits::default()).unwrap();
         assert_eq!(batch.operations.len(), 2);
         let answers = vec![
@@ -170,9 +172,7 @@ mod tests {
 
     #[test]
     fn what_the_engine_refuses_is_named_within_its_operation() {
-        let request = proto::BatchRequest {
-            operations: vec![get(""), delete("a")],
-        };
+        let request = [get(""), delete("a")];
         let batch = Batch::decode(&request, &Limits::default()).unwrap();
         let refused = Error::Invalid(crate::model::error::Invalid::new(
             "ttl",
@@ -186,9 +186,8 @@ mod tests {
 
     #[test]
     fn no_operations_are_fine() {
-        let request = proto::BatchRequest::default();
-        let batch = Batch::decode(&request, &Limits::default()).unwrap();
-        assert!(batch.reply(Vec::new()).results.is_empty());
+        let batch = Batch::decode(&[], &Limits::default()).unwrap();
+        assert!(batch.reply(Vec::new()).is_empty());
     }
 
     #[test]
@@ -241,8 +240,7 @@ mod tests {
         };
         let mut operations = vec![get(&"k".repeat(9)); 50];
         operations.extend(vec![get(""); 50]);
-        let request = proto::BatchRequest { operations };
-        let batch = Batch::decode(&request, &limits).unwrap();
+        let batch = Batch::decode(&operations, &limits).unwrap();
         assert!(batch.entries_bytes_max > 0);
 
         // An engine that gives as much as it is let to, and refuses the rest.
@@ -266,8 +264,9 @@ mod tests {
             })
             .collect();
         assert!(answers.iter().any(Result::is_ok) && answers.iter().any(Result::is_err));
-        let reply = batch.reply(answers);
-        assert_eq!(reply.results.len(), 100);
+        let results = batch.reply(answers);
+        assert_eq!(results.len(), 100);
+        let reply = proto::BatchResponse { results };
         assert!(reply.encoded_len() <= limits.reply_bytes_max);
     }
 }

@@ -1,10 +1,10 @@
 //! The calls of `KvService`, in three moves each: decode, ask the engine, reply.
 
-mod batch;
+pub(super) mod batch;
 mod list;
 mod transact;
 
-use tonic::{Request, Response, Status, Streaming, codegen::tokio_stream};
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
     engine::Engine,
@@ -12,8 +12,10 @@ use crate::{
     grpc::{
         failure::Failure,
         kv::{batch::Batch, transact::Transact},
+        pipeline::{Answers, Pipelines},
         status,
-        wire::{request, response},
+        watch::{Watches, Watching},
+        wire::{request, response, watch},
     },
     model::{error::Error, limits::Limits, mutation::Mutation, operation::Applied},
     proto::{self, kv_service_server::KvService},
@@ -23,14 +25,26 @@ use crate::{
 #[derive(Debug)]
 pub struct Kv<E> {
     opening: Opening<E>,
+    pipelines: Pipelines,
+    watches: Watches,
     limits: Limits,
 }
 
 impl<E: Engine> Kv<E> {
     /// The service on the engine that `opening` holds as soon as it is open.
     #[must_use]
-    pub const fn new(opening: Opening<E>, limits: Limits) -> Self {
-        Self { opening, limits }
+    pub const fn new(
+        opening: Opening<E>,
+        pipelines: Pipelines,
+        watches: Watches,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            opening,
+            pipelines,
+            watches,
+            limits,
+        }
     }
 
     fn engine(&self) -> Result<&E, Status> {
@@ -103,12 +117,13 @@ impl<E: Engine> KvService for Kv<E> {
         request: Request<proto::BatchRequest>,
     ) -> Result<Response<proto::BatchResponse>, Status> {
         let request = request.into_inner();
-        let batch = Batch::decode(&request, &self.limits).map_err(refused)?;
+        let batch = Batch::decode(&request.operations, &self.limits).map_err(refused)?;
         let answers = self
             .engine()?
             .batch(&batch.operations, batch.entries_bytes_max)
             .await;
-        Ok(Response::new(batch.reply(answers)))
+        let results = batch.reply(answers);
+        Ok(Response::new(proto::BatchResponse { results }))
     }
 
     async fn list(
@@ -140,32 +155,32 @@ impl<E: Engine> KvService for Kv<E> {
         Ok(Response::new(response::delete_range(deleted)))
     }
 
-    type WatchStream = tokio_stream::Empty<Result<proto::WatchResponse, Status>>;
+    type WatchStream = Watching<E::Watch>;
 
     async fn watch(
         &self,
-        _: Request<proto::WatchRequest>,
+        request: Request<proto::WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        Err(unsupported("Watch"))
+        let query = watch::query(request.into_inner(), &self.limits).map_err(refused)?;
+        let watching = self.watches.begin(self.engine()?, query).await;
+        Ok(Response::new(watching?))
     }
 
-    type PipelineStream = tokio_stream::Empty<Result<proto::PipelineResponse, Status>>;
+    type PipelineStream = Answers;
 
     async fn pipeline(
         &self,
-        _: Request<Streaming<proto::PipelineRequest>>,
+        request: Request<Streaming<proto::PipelineRequest>>,
     ) -> Result<Response<Self::PipelineStream>, Status> {
-        Err(unsupported("Pipeline"))
+        let opening = self.opening.clone();
+        let answers = self.pipelines.begin(opening, request, self.limits);
+        Ok(Response::new(answers?))
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn refused(error: Error) -> Status {
     Failure::from(&error).into()
-}
-
-fn unsupported(capability: &'static str) -> Status {
-    refused(Error::Unsupported { capability })
 }
 
 #[cfg(test)]

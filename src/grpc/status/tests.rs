@@ -49,6 +49,12 @@ fn every_error() -> Vec<Error> {
         Error::ReplyTooLarge {
             reply_bytes_max: usize::MAX,
         },
+        Error::VersionCompacted { oldest: version },
+        Error::VersionAhead { current: version },
+        Error::WatchTooSlow {
+            resume: Some(version),
+            oldest: version,
+        },
         Error::Unsupported {
             capability: "request_id",
         },
@@ -71,6 +77,8 @@ fn every_refusal() -> Vec<Refusal> {
         Refusal::HealthWatches {
             health_watches_max: 1,
         },
+        Refusal::Pipelines { pipelines_max: 1 },
+        Refusal::Watchers { watchers_max: 1 },
         Refusal::RequestRead {
             request_read_ms_max: 1,
         },
@@ -105,10 +113,13 @@ fn name_of_error(error: &Error) -> &'static str {
         Error::CounterOverflow { .. } => "CounterOverflow",
         Error::MemoryFull { .. } => "MemoryFull",
         Error::ReplyTooLarge { .. } => "ReplyTooLarge",
+        Error::VersionCompacted { .. } => "VersionCompacted",
+        Error::VersionAhead { .. } => "VersionAhead",
+        Error::WatchTooSlow { .. } => "WatchTooSlow",
         Error::Unsupported { .. } => "Unsupported",
     }
 }
-const ERRORS: usize = 14;
+const ERRORS: usize = 17;
 
 fn name_of_refusal(refusal: &Refusal) -> &'static str {
     match refusal {
@@ -118,6 +129,8 @@ fn name_of_refusal(refusal: &Refusal) -> &'static str {
         Refusal::CallsInFlight { .. } => "CallsInFlight",
         Refusal::BytesInFlight { .. } => "BytesInFlight",
         Refusal::HealthWatches { .. } => "HealthWatches",
+        Refusal::Pipelines { .. } => "Pipelines",
+        Refusal::Watchers { .. } => "Watchers",
         Refusal::RequestRead { .. } => "RequestRead",
         Refusal::Deadline => "Deadline",
         Refusal::TimeoutMalformed => "TimeoutMalformed",
@@ -128,7 +141,7 @@ fn name_of_refusal(refusal: &Refusal) -> &'static str {
         Refusal::Panicked => "Panicked",
     }
 }
-const REFUSALS: usize = 14;
+const REFUSALS: usize = 16;
 
 /// Every status that this server makes, about the longest key.
 fn every_status() -> Vec<Status> {

@@ -142,7 +142,7 @@ pub(super) fn no_request_id(request_id: &str) -> Result<(), Error> {
     }
 }
 
-fn must_be_true(field: &'static str, set: bool) -> Result<(), Invalid> {
+pub(super) fn must_be_true(field: &'static str, set: bool) -> Result<(), Invalid> {
     if set {
         Ok(())
     } else {

@@ -139,8 +139,8 @@ pub fn operation<'a>(
 ///
 /// # Errors
 /// [`Error::Invalid`] for `operations`.
-pub fn batch(request: &proto::BatchRequest, limits: &Limits) -> Result<(), Error> {
-    let given = request.operations.len();
+pub fn batch(operations: &[proto::Operation], limits: &Limits) -> Result<(), Error> {
+    let given = operations.len();
     if given > limits.batch_operations_max {
         return Err(Invalid::too_large(
             "operations",

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use nanokv::{
-    engine::{Description, Engine, ListQuery, Page, RangeDeleted},
+    engine::{Description, Engine, ListQuery, Page, RangeDeleted, WatchQuery},
     model::{
         clock::Clock,
         entry::Entry,
@@ -17,7 +17,7 @@ use nanokv::{
 
 use crate::support::{
     fault::Fault,
-    plain::{PlainEngine, Store, entry_bytes},
+    plain::{PlainEngine, Store, entry_bytes, watch::Watch},
 };
 
 impl Engine for PlainEngine {
@@ -40,10 +40,12 @@ impl Engine for PlainEngine {
                     "Get",
                     "Increment",
                     "List",
+                    "Pipeline",
                     "Set",
                     "Touch",
                     "Transact",
                     "Unheard",
+                    "Watch",
                 ]
             } else {
                 &[
@@ -53,9 +55,11 @@ impl Engine for PlainEngine {
                     "Get",
                     "Increment",
                     "List",
+                    "Pipeline",
                     "Set",
                     "Touch",
                     "Transact",
+                    "Watch",
                 ]
             },
             memory_max: Some(self.memory_max),
@@ -125,8 +129,18 @@ impl Engine for PlainEngine {
         Ok(self.delete_range_at_once(range, entries_max))
     }
 
+    type Watch = Watch;
+
+    async fn watch(&self, query: WatchQuery) -> Result<Watch, Error> {
+        self.begin(query)
+    }
+
     async fn list(&self, query: ListQuery<'_>) -> Result<Page, Error> {
-        let store = self.store();
+        let mut store = self.store();
+        if !self.has(Fault::ListKeepsNothing) {
+            let version = store.version();
+            store.history.arm(self.clock.now(), version);
+        }
         let mut entries: Vec<Entry> = Vec::new();
         let mut bytes = 0;
         let mut more = false;

@@ -2,26 +2,32 @@
 //! means can be read off it, and it can be broken on purpose.
 
 mod calls;
+mod history;
 mod transact;
+mod watch;
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
-use nanokv::model::{
-    clock::{Clock, held::HeldClock},
-    entry::{Entry, reply_bytes},
-    error::Error,
-    expiry::ExpiryRules,
-    mutation::{Change, Current, Effect, Mutation},
-    operation::{Applied, Read},
-    time::UnixMillis,
-    value::{Kind, Text, Value, ValueRef},
-    version::Version,
+use nanokv::{
+    engine::memory,
+    model::{
+        clock::{Clock, held::HeldClock},
+        entry::{Entry, reply_bytes},
+        error::Error,
+        event::{Event, EventKind},
+        expiry::ExpiryRules,
+        mutation::{Change, Current, Effect, Mutation},
+        operation::{Applied, Read},
+        time::UnixMillis,
+        value::{Kind, Text, Value, ValueRef},
+        version::Version,
+    },
 };
 
-use crate::support::fault::Fault;
+use crate::support::{fault::Fault, plain::history::History};
 
 /// Everything under one lock.
 pub(crate) struct PlainEngine {
@@ -31,13 +37,14 @@ pub(crate) struct PlainEngine {
     fault: Option<Fault>,
     store_id: String,
     began: Version,
-    store: Mutex<Store>,
+    store: Arc<Mutex<Store>>,
 }
 
 #[derive(Clone)]
 struct Store {
     entries: BTreeMap<String, Entry>,
     version: i64,
+    history: History,
 }
 
 impl PlainEngine {
@@ -56,11 +63,22 @@ impl PlainEngine {
             fault,
             began: Version::new(version).unwrap(),
             store_id: uuid::Uuid::new_v4().to_string(),
-            store: Mutex::new(Store {
+            store: Arc::new(Mutex::new(Store {
                 entries: BTreeMap::new(),
                 version,
-            }),
+                history: History::new(
+                    memory::history::Config::default(),
+                    Version::new(version).unwrap(),
+                ),
+            })),
         }
+    }
+
+    /// Keeps so much of the past.
+    pub(crate) fn keeping(self, config: memory::history::Config) -> Self {
+        let history = History::new(config, self.began);
+        self.store().history = history;
+        self
     }
 
     fn has(&self, fault: Fault) -> bool {
@@ -156,8 +174,10 @@ impl PlainEngine {
             }
             (Effect::Remove, current) => {
                 store.entries.remove(mutation.key.as_str());
+                let version = store.next_version();
+                self.record_removal(store, EventKind::Delete, current.as_ref(), version);
                 Ok(Applied {
-                    version: Some(store.next_version()),
+                    version: Some(version),
                     entry: current.filter(|_| returns_previous(mutation)),
                     ..Applied::default()
                 })
@@ -195,6 +215,7 @@ impl PlainEngine {
         let stored = Some(self.stored(value));
         let entry = Entry::new(key.to_owned(), stored, version, deadline);
         store.entries.insert(key.to_owned(), entry.clone());
+        self.record(store, EventKind::Put, entry.clone(), current.clone());
         let previous = if self.has(Fault::PreviousIsNew) {
             current.and(Some(entry))
         } else {
@@ -224,6 +245,11 @@ impl PlainEngine {
         let key = entry.key().to_owned();
         let entry = Entry::new(key.clone(), entry.value().cloned(), version, deadline);
         let shown = self.shown(&entry, omits_value(mutation));
+        if self.has(Fault::WatchTellsTouch) {
+            let (key, value) = entry.clone().into_parts();
+            let told = Entry::new(key, value, store.next_version(), deadline);
+            self.record(store, EventKind::Put, told, None);
+        }
         store.entries.insert(key, entry);
         Applied {
             retimed: true,
@@ -259,11 +285,35 @@ impl PlainEngine {
             .get(key)
             .is_some_and(|entry| !self.alive(entry))
         {
-            store.entries.remove(key);
+            let expired = store.entries.remove(key);
             if !self.has(Fault::ExpiryTakesNoVersion) {
                 store.next_version();
             }
+            let version = store.version();
+            self.record_removal(store, EventKind::Expire, expired.as_ref(), version);
         }
+    }
+
+    fn record_removal(
+        &self,
+        store: &mut Store,
+        kind: EventKind,
+        removed: Option<&Entry>,
+        version: Version,
+    ) {
+        if let Some(removed) = removed {
+            let gone = Entry::new(removed.key().to_owned(), None, version, None);
+            self.record(store, kind, gone, Some(removed.clone()));
+        }
+    }
+
+    fn record(&self, store: &mut Store, kind: EventKind, entry: Entry, previous: Option<Entry>) {
+        let event = Event {
+            kind,
+            entry,
+            previous,
+        };
+        store.history.record(event, self.clock.now());
     }
 
     fn sweep(&self) {

@@ -189,9 +189,7 @@ fn the_path_within_an_operation_begins_with_its_kind() {
 
 #[test]
 fn a_list_of_operations_may_be_empty_and_not_too_long() {
-    let of = |count| proto::BatchRequest {
-        operations: vec![proto::Operation::default(); count],
-    };
+    let of = |count| vec![proto::Operation::default(); count];
     assert!(batch(&of(0), &limits()).is_ok());
     assert!(batch(&of(2), &limits()).is_ok());
     assert_eq!(field(batch(&of(3), &limits())), "operations");

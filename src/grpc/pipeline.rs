@@ -1,0 +1,90 @@
+//! Pipelines: lists of operations come in on a stream, and their answers go out
+//! in the same order.
+//!
+//! A task of its own reads the lists and carries them out, so that it goes on
+//! while the client is busy sending. It has so many places for lists, and so
+//! many bytes for their answers; when it has none left it does not read, and
+//! HTTP/2 makes the client wait.
+
+mod answers;
+mod held;
+mod reader;
+mod work;
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio_stream::Stream;
+use tonic::{Request, Status};
+
+use crate::{
+    engine::Engine,
+    gate::{opening::Opening, refusal::Refusal, state::State},
+    grpc::{
+        failure::Failure,
+        pipeline::{reader::Reader, work::Work},
+    },
+    model::limits::Limits,
+    proto,
+};
+
+pub use crate::grpc::pipeline::answers::Answers;
+
+/// The places for pipelines. A clone is the same places.
+#[derive(Clone, Debug)]
+pub struct Pipelines {
+    state: State,
+    places: Arc<Semaphore>,
+    limit: usize,
+}
+
+impl Pipelines {
+    /// At most `pipelines_max` at once, until the server stops.
+    #[must_use]
+    pub fn new(state: State, pipelines_max: usize) -> Self {
+        Self {
+            state,
+            places: Arc::new(Semaphore::new(pipelines_max.min(Semaphore::MAX_PERMITS))),
+            limit: pipelines_max,
+        }
+    }
+
+    /// Begins a pipeline on the engine that `opening` holds.
+    ///
+    /// # Errors
+    /// [`Refusal::Opening`], and [`Refusal::Pipelines`] when there are too many.
+    pub fn begin<E, S>(
+        &self,
+        opening: Opening<E>,
+        request: Request<S>,
+        limits: Limits,
+    ) -> Result<Answers, Status>
+    where
+        E: Engine,
+        S: Stream<Item = Result<proto::PipelineRequest, Status>> + Unpin + Send + 'static,
+    {
+        opening.engine().map_err(Failure::from)?;
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+            let pipelines_max = u64::try_from(self.limit).unwrap_or(u64::MAX);
+            Failure::from(&Refusal::Pipelines { pipelines_max })
+        })?;
+        let (_, mut extensions, lists) = request.into_parts();
+        let (sender, answers) = mpsc::channel(limits.pipeline_lists_in_flight_max);
+        let reader = Reader {
+            lists,
+            work: Work {
+                opening,
+                limits,
+                each: extensions.remove().unwrap_or_default(),
+                room: Arc::new(Semaphore::new(limits.reply_bytes_max)),
+            },
+            answers: sender,
+            state: self.state.clone(),
+        };
+        Ok(Answers::new(
+            answers,
+            tokio::spawn(reader.run()).abort_handle(),
+            place,
+        ))
+    }
+}
