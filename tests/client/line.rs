@@ -12,7 +12,7 @@ use tokio::{
 /// Passes everything on, until it is cut; then again for new connections.
 pub(crate) struct Line {
     address: SocketAddr,
-    cuts: watch::Sender<u32>,
+    far_end: watch::Sender<SocketAddr>,
     _tasks: JoinSet<()>,
 }
 
@@ -20,28 +20,28 @@ impl Line {
     pub(crate) async fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (cuts, cut) = watch::channel(0);
+        let (far_end, led) = watch::channel(server);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut open = JoinSet::new();
             loop {
                 let (mut near, _) = listener.accept().await.unwrap();
-                let mut cut = cut.clone();
-                cut.mark_unchanged();
+                let mut led = led.clone();
+                let server = *led.borrow_and_update();
                 open.spawn(async move {
                     let Ok(mut far) = TcpStream::connect(server).await else {
                         return;
                     };
                     tokio::select! {
                         _ = copy_bidirectional(&mut near, &mut far) => {}
-                        _ = cut.changed() => {}
+                        _ = led.changed() => {}
                     }
                 });
             }
         });
         Self {
             address,
-            cuts,
+            far_end,
             _tasks: tasks,
         }
     }
@@ -52,6 +52,11 @@ impl Line {
 
     /// Breaks every connection that there is.
     pub(crate) fn cut(&self) {
-        self.cuts.send_modify(|cuts| *cuts += 1);
+        self.far_end.send_modify(|_| ());
+    }
+
+    /// Breaks every connection that there is, and leads to another server.
+    pub(crate) fn lead_to(&self, server: SocketAddr) {
+        self.far_end.send_replace(server);
     }
 }

@@ -17,5 +17,6 @@ mod recipes;
 mod retries;
 mod scripted;
 mod served;
+mod streams;
 mod told;
 mod watches;

@@ -36,17 +36,32 @@ pub(crate) struct Served {
 impl Served {
     /// A memory store.
     pub(crate) fn store() -> Self {
-        Self::start(|opening, state| grpc::services(opening, state, grpc::Config::default()))
+        Self::store_at(START)
+    }
+
+    /// A memory store that is opened at this time, in Unix milliseconds. Ten
+    /// entries are removed in one step.
+    pub(crate) fn store_at(opened: u64) -> Self {
+        let mut config = grpc::Config::default();
+        config.limits.delete_range_entries_max = 10;
+        Self::start(opened, |opening, state| {
+            grpc::services(opening, state, config)
+        })
     }
 
     /// Other services.
     pub(crate) fn routes(routes: Routes) -> Self {
         // The router's own future cannot be moved.
         type Call = Request<RequestBody<Incoming>>;
-        Self::start(|_, _| ServiceExt::<Call>::map_future(routes, Box::pin))
+        Self::start(START, |_, _| {
+            ServiceExt::<Call>::map_future(routes, Box::pin)
+        })
     }
 
-    fn start<S: Services>(services: impl FnOnce(Opening<Memory<HeldClock>>, State) -> S) -> Self {
+    fn start<S: Services>(
+        opened: u64,
+        services: impl FnOnce(Opening<Memory<HeldClock>>, State) -> S,
+    ) -> Self {
         let (opening, state) = (Opening::new(), State::new());
         let context = Context {
             config: serve::config::Config {
@@ -58,7 +73,7 @@ impl Served {
         };
         let bound = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = bound.address();
-        let clock = HeldClock::at(UnixMillis::new(START));
+        let clock = HeldClock::at(UnixMillis::new(opened));
         let open = {
             let clock = clock.clone();
             async { Ok(Memory::open(memory::Config::default(), clock)) }

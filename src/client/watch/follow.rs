@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream::unfold};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tonic::{Code, Streaming};
 
 use crate::{
@@ -27,6 +27,7 @@ struct Follower {
     begins_again: bool,
     progress: Progress,
     stream: Option<Streaming<pb::WatchResponse>>,
+    opened: bool,
 }
 
 /// Opens the watch and waits for its first reply, so that it has begun.
@@ -38,8 +39,10 @@ pub(super) async fn follow(call: WatchCall) -> Result<Watch, Error> {
         message: call.message,
         begins_again: call.begins_again,
         stream: None,
+        opened: false,
     };
     let first = follower.next(Some(opened_until)).await?;
+    follower.opened = true;
     let rest = unfold(Some(follower), async |follower| {
         let mut follower = follower?;
         Some(match follower.next(None).await {
@@ -95,7 +98,10 @@ impl Follower {
 
     /// The next reply of the stream that is open, or of a new one.
     async fn reply(&mut self, until: Option<Instant>) -> Result<pb::WatchResponse, Error> {
-        let silence_max = self.client.config().watch_silence_max;
+        // How long the first one may take is said by the deadline.
+        let silence_max = self
+            .opened
+            .then_some(self.client.config().watch_silence_max);
         let stream = match &mut self.stream {
             Some(stream) => stream,
             closed @ None => {
@@ -115,18 +121,24 @@ impl Follower {
 
 /// What comes of `future`, in time.
 async fn within<T>(
-    silence_max: Duration,
+    silence_max: Option<Duration>,
     until: Option<Instant>,
     future: impl Future<Output = T>,
 ) -> Result<T, Error> {
-    let in_time = timeout(silence_max, future);
-    let heard = match until {
-        Some(until) => timeout_at(until, in_time)
-            .await
-            .map_err(|_| Error::deadline())?,
-        None => in_time.await,
+    let silent = silence_max.map(|silence_max| Instant::now() + silence_max);
+    let (end, ends_silent) = match (silent, until) {
+        (None, None) => return Ok(future.await),
+        (Some(silent), None) => (silent, true),
+        (None, Some(until)) => (until, false),
+        (Some(silent), Some(until)) => (silent.min(until), silent < until),
     };
-    heard.map_err(|_| Error::unavailable("the server was silent for too long", true))
+    timeout_at(end, future).await.map_err(|_| {
+        if ends_silent {
+            Error::unavailable("the server was silent for too long", true)
+        } else {
+            Error::deadline()
+        }
+    })
 }
 
 /// Whether the same watch can go on where it was.
