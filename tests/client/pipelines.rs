@@ -54,6 +54,19 @@ async fn a_broken_stream_fails_what_was_under_way_and_all_that_follows() {
 }
 
 #[tokio::test]
+async fn the_reply_to_another_list_is_no_answer() {
+    let server = Scripted::new();
+    server.script().ids_off_by = 1;
+    let running = server.serve();
+    let pipeline = running.client().pipeline().await.unwrap();
+    let reply = pipeline.send([operation::get("a")]).await.unwrap();
+    let error = reply.await.unwrap_err();
+    assert_eq!(error.code(), Code::Internal);
+    let next = pipeline.send([operation::get("a")]).await;
+    assert_eq!(next.unwrap_err().code(), Code::Internal, "it has ended");
+}
+
+#[tokio::test]
 async fn no_more_lists_are_under_way_than_allowed() {
     let server = Scripted::new();
     server.script().lists_answered = Some(0);

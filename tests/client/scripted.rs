@@ -53,6 +53,8 @@ pub(crate) struct Script {
     pub(crate) began: Vec<Option<pb::watch_request::Start>>,
     /// How many lists of a pipeline are answered before its stream breaks.
     pub(crate) lists_answered: Option<usize>,
+    /// By how much the ids of its replies are wrong.
+    pub(crate) ids_off_by: i64,
     /// How many lists came, and how many pipelines ended in order.
     pub(crate) lists: usize,
     pub(crate) drained: usize,
@@ -224,10 +226,10 @@ impl Scripted {
         answers: mpsc::Sender<Result<pb::PipelineResponse, Status>>,
     ) {
         while let Ok(Some(list)) = lists.message().await {
-            let (number, answered) = {
+            let (number, answered, off) = {
                 let mut script = self.script();
                 script.lists += 1;
-                (script.lists, script.lists_answered)
+                (script.lists, script.lists_answered, script.ids_off_by)
             };
             if answered.is_some_and(|answered| number > answered) {
                 continue;
@@ -238,7 +240,7 @@ impl Scripted {
                 ..pb::Failure::default()
             });
             let answer = pb::PipelineResponse {
-                id: list.id,
+                id: list.id + off,
                 results: list.operations.iter().map(|_| result()).collect(),
                 failure: refused,
             };
