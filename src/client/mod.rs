@@ -17,7 +17,7 @@
 //!
 //! **Deadlines.** Every call has one,
 //! [`call_timeout`](config::Config::call_timeout) unless it says otherwise by
-//! [`Call::timeout`]. It holds for all attempts together.
+//! [`timeout`](call::Call::timeout). It holds for all attempts together.
 //!
 //! **Retries.** A call that meets UNAVAILABLE is made again after a growing
 //! wait, or when the server says: a read always, and a change when it carries a
