@@ -64,6 +64,9 @@ impl AddAssign for Growth {
     }
 }
 
+/// What one entry takes up in the indexes at most, where there are many.
+const INDEX_BYTES: usize = 64;
+
 /// What all shards take up together.
 #[derive(Debug)]
 pub(super) struct Account {
@@ -108,9 +111,8 @@ impl Account {
             freed,
             added,
         } = growth;
-        let is_larger_meanwhile = slab_peak > 0 || added > 0;
-        self.admits(taken.saturating_sub(freed))
-            && (!is_larger_meanwhile || self.admits_briefly(slab_peak))
+        let peak = slab_peak.saturating_add(added.saturating_mul(INDEX_BYTES));
+        self.admits(taken.saturating_sub(freed)) && (peak == 0 || self.admits_briefly(peak))
     }
 
     fn admits_briefly(&self, bytes: usize) -> bool {

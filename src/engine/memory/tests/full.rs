@@ -17,7 +17,7 @@ pub(super) fn fill(memory: &Memory<HeldClock>, bytes: usize) -> u32 {
 }
 
 /// Indexes may pass the limit by a sixteenth, and by the step that is the last.
-pub(super) fn assert_bounded(memory: &Memory<HeldClock>) {
+fn assert_bounded(memory: &Memory<HeldClock>) {
     let (used, memory_max) = (memory.account.used(), memory.account.memory_max());
     assert!(used <= memory_max + memory_max / 16 + (8 << 10), "{used}");
 }
