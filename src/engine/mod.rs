@@ -2,12 +2,13 @@
 
 pub mod memory;
 
-use std::future::Future;
+use std::future::{Future, ready};
 
 use crate::model::{
     entry::Entry,
     error::Error,
     mutation::Mutation,
+    once::Once,
     operation::{Applied, Operation, Outcome, Read},
     range::Range,
     time::UnixMillis,
@@ -35,6 +36,28 @@ pub trait Engine: Send + Sync + 'static {
     /// What [`Mutation::decide`] refuses, and [`Error::MemoryFull`].
     fn mutate(&self, mutation: Mutation<'_>)
     -> impl Future<Output = Result<Applied, Error>> + Send;
+
+    /// As [`Self::mutate`], and only once: a repeat is given the first reply, or
+    /// waits for it. A request that is refused has changed nothing and is not
+    /// remembered: a repeat is carried out anew. For how long and how many are
+    /// remembered is up to the engine.
+    ///
+    /// The entry in the reply has at most `reply_bytes_max` bytes, else it is
+    /// [`Error::ReplyTooLarge`] and nothing is carried out.
+    ///
+    /// # Errors
+    /// Those of [`Self::mutate`]; [`Error::RequestIdReused`] when the id is that
+    /// of a request with other content; [`Error::Unsupported`] when the engine
+    /// remembers none.
+    fn mutate_once(
+        &self,
+        once: Once<'_>,
+        mutation: Mutation<'_>,
+        reply_bytes_max: usize,
+    ) -> impl Future<Output = Result<Applied, Error>> + Send {
+        let _ = (once, mutation, reply_bytes_max);
+        ready(Err(NOT_ONCE))
+    }
 
     /// Carries out `operations` in order, each for itself, later ones seeing
     /// what earlier ones did. One answer for each, in the same order.
@@ -67,6 +90,21 @@ pub trait Engine: Send + Sync + 'static {
         reply_bytes_max: usize,
     ) -> impl Future<Output = Result<Transacted, TransactionError>> + Send;
 
+    /// As [`Self::transact`], and only once: see [`Self::mutate_once`].
+    ///
+    /// # Errors
+    /// Those of [`Self::transact`]; for the whole, what [`Self::mutate_once`]
+    /// says of ids.
+    fn transact_once(
+        &self,
+        once: Once<'_>,
+        transaction: Transaction<'_>,
+        reply_bytes_max: usize,
+    ) -> impl Future<Output = Result<Transacted, TransactionError>> + Send {
+        let _ = (once, transaction, reply_bytes_max);
+        ready(Err(TransactionError::Whole(NOT_ONCE)))
+    }
+
     /// A page of entries in key order.
     ///
     /// # Errors
@@ -87,11 +125,32 @@ pub trait Engine: Send + Sync + 'static {
         entries_max: usize,
     ) -> impl Future<Output = Result<RangeDeleted, Error>> + Send;
 
+    /// As [`Self::delete_range`], and only once: see [`Self::mutate_once`]. One
+    /// that is cut off is not remembered.
+    ///
+    /// # Errors
+    /// Those of [`Self::delete_range`], and what [`Self::mutate_once`] says of
+    /// ids.
+    fn delete_range_once(
+        &self,
+        once: Once<'_>,
+        range: &Range,
+        entries_max: usize,
+    ) -> impl Future<Output = Result<RangeDeleted, Error>> + Send {
+        let _ = (once, range, entries_max);
+        ready(Err(NOT_ONCE))
+    }
+
     /// The work that the engine does beside its calls, such as removing what
     /// has expired. To be run once; returns only when there is nothing to do
     /// ever again.
     fn tend(&self) -> impl Future<Output = ()> + Send;
 }
+
+/// What an engine says that remembers no requests.
+const NOT_ONCE: Error = Error::Unsupported {
+    capability: "request_id",
+};
 
 /// What a store is.
 #[derive(Clone, Debug, PartialEq, Eq)]

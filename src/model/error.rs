@@ -51,6 +51,8 @@ pub enum Error {
         /// How many bytes a reply may have.
         reply_bytes_max: usize,
     },
+    /// The id of the request was given to another one within the window.
+    RequestIdReused,
     /// The engine or this version of the server does not do this.
     Unsupported {
         /// What was asked for: the name of an rpc or a field.

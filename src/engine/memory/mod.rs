@@ -9,8 +9,10 @@ mod external;
 mod guards;
 mod list;
 mod lock;
+mod once;
 mod order;
 mod record;
+pub mod requests;
 mod shard;
 mod slab;
 mod sweep;
@@ -33,6 +35,7 @@ use crate::{
         memory::{
             account::Account,
             lock::{Mutex, MutexGuard},
+            requests::Requests,
             shard::{Context, Request, Room, Shard},
             versions::Versions,
         },
@@ -44,6 +47,7 @@ use crate::{
         expiry::ExpiryRules,
         key::Key,
         mutation::Mutation,
+        once::Once,
         operation::{Applied, Operation, Outcome, Read},
         range::Range,
         transaction::{Transacted, Transaction, TransactionError},
@@ -77,6 +81,7 @@ pub struct Memory<C> {
     hasher: RandomState,
     versions: Versions,
     account: Account,
+    requests: Requests,
     rules: ExpiryRules,
     clock: C,
     store_id: String,
@@ -100,6 +105,7 @@ impl<C: Clock> Memory<C> {
             hasher,
             versions: Versions::starting(now),
             account,
+            requests: Requests::new(config.requests),
             rules: config.expiry,
             clock,
             store_id: Uuid::new_v4().to_string(),
@@ -113,6 +119,8 @@ impl<C: Clock> Memory<C> {
         for shard in &self.shards {
             usage += shard.lock().usage();
         }
+        usage.requests = u64::try_from(self.requests.bytes()).unwrap_or(u64::MAX);
+        usage.total += usage.requests;
         usage
     }
 
@@ -148,11 +156,15 @@ impl<C: Clock> Memory<C> {
     }
 
     fn apply(&self, mutation: Mutation<'_>) -> Result<Applied, Error> {
+        self.apply_within(mutation, Room::ANY)
+    }
+
+    fn apply_within(&self, mutation: Mutation<'_>, room: Room) -> Result<Applied, Error> {
         let request = Request::new(mutation, self.hash(mutation.key));
         let Some(mut shard) = self.lock(self.shard_of(request.hash)) else {
             return Ok(Applied::default());
         };
-        let applied = shard.apply(request, Room::ANY, self.context());
+        let applied = shard.apply(request, room, self.context());
         shard.settle(&self.account);
         let gone = shard.take_gone();
         drop(shard);
@@ -181,6 +193,15 @@ impl<C: Clock> Engine for Memory<C> {
         self.apply(mutation)
     }
 
+    async fn mutate_once(
+        &self,
+        once: Once<'_>,
+        mutation: Mutation<'_>,
+        reply_bytes_max: usize,
+    ) -> Result<Applied, Error> {
+        once::mutate(self, once, mutation, reply_bytes_max).await
+    }
+
     async fn batch(
         &self,
         operations: &[Operation<'_>],
@@ -197,12 +218,30 @@ impl<C: Clock> Engine for Memory<C> {
         transact::run(self, transaction, reply_bytes_max)
     }
 
+    async fn transact_once(
+        &self,
+        once: Once<'_>,
+        transaction: Transaction<'_>,
+        reply_bytes_max: usize,
+    ) -> Result<Transacted, TransactionError> {
+        once::transact(self, once, transaction, reply_bytes_max).await
+    }
+
     async fn list(&self, query: ListQuery<'_>) -> Result<Page, Error> {
         Ok(list::run(self, query).await)
     }
 
     async fn delete_range(&self, range: &Range, entries_max: usize) -> Result<RangeDeleted, Error> {
         delete_range::run(self, range, entries_max).await
+    }
+
+    async fn delete_range_once(
+        &self,
+        once: Once<'_>,
+        range: &Range,
+        entries_max: usize,
+    ) -> Result<RangeDeleted, Error> {
+        once::delete_range(self, once, range, entries_max).await
     }
 
     async fn tend(&self) {

@@ -14,9 +14,15 @@ use crate::{
         kv::{batch::Batch, transact::Transact},
         pipeline::{Answers, Pipelines},
         status,
-        wire::{request, response},
+        wire::{once, request, response},
     },
-    model::{error::Error, limits::Limits, mutation::Mutation, operation::Applied},
+    model::{
+        error::{Error, Invalid},
+        limits::Limits,
+        mutation::Mutation,
+        once::Content,
+        operation::Applied,
+    },
     proto::{self, kv_service_server::KvService},
 };
 
@@ -45,8 +51,13 @@ impl<E: Engine> Kv<E> {
             .map_err(|refusal: Refusal| Failure::from(&refusal).into())
     }
 
-    async fn mutate(&self, mutation: Mutation<'_>) -> Result<Applied, Status> {
-        let applied = self.engine()?.mutate(mutation).await;
+    async fn mutate(&self, mutation: Mutation<'_>, request_id: &str) -> Result<Applied, Status> {
+        let once = once::of(request_id, || Content::of_mutation(&mutation));
+        let engine = self.engine()?;
+        let applied = match once.map_err(invalid)? {
+            None => engine.mutate(mutation).await,
+            Some(once) => engine.mutate_once(once, mutation, usize::MAX).await,
+        };
         applied.map_err(|error| status::of_key(&error, mutation.key).into())
     }
 }
@@ -70,7 +81,7 @@ impl<E: Engine> KvService for Kv<E> {
     ) -> Result<Response<proto::SetResponse>, Status> {
         let request = request.into_inner();
         let mutation = request::set(&request, &self.limits).map_err(refused)?;
-        let applied = self.mutate(mutation).await?;
+        let applied = self.mutate(mutation, &request.request_id).await?;
         Ok(Response::new(response::set(applied)))
     }
 
@@ -80,7 +91,7 @@ impl<E: Engine> KvService for Kv<E> {
     ) -> Result<Response<proto::DeleteResponse>, Status> {
         let request = request.into_inner();
         let mutation = request::delete(&request, &self.limits).map_err(refused)?;
-        let applied = self.mutate(mutation).await?;
+        let applied = self.mutate(mutation, &request.request_id).await?;
         Ok(Response::new(response::delete(applied)))
     }
 
@@ -90,7 +101,7 @@ impl<E: Engine> KvService for Kv<E> {
     ) -> Result<Response<proto::IncrementResponse>, Status> {
         let request = request.into_inner();
         let mutation = request::increment(&request, &self.limits).map_err(refused)?;
-        let applied = self.mutate(mutation).await?;
+        let applied = self.mutate(mutation, &request.request_id).await?;
         Ok(Response::new(response::increment(&applied)))
     }
 
@@ -100,7 +111,7 @@ impl<E: Engine> KvService for Kv<E> {
     ) -> Result<Response<proto::TouchResponse>, Status> {
         let request = request.into_inner();
         let mutation = request::touch(&request, &self.limits).map_err(refused)?;
-        let applied = self.mutate(mutation).await?;
+        let applied = self.mutate(mutation, &request.request_id).await?;
         Ok(Response::new(response::touch(applied)))
     }
 
@@ -110,10 +121,7 @@ impl<E: Engine> KvService for Kv<E> {
     ) -> Result<Response<proto::BatchResponse>, Status> {
         let request = request.into_inner();
         let batch = Batch::decode(&request.operations, &self.limits).map_err(refused)?;
-        let answers = self
-            .engine()?
-            .batch(&batch.operations, batch.entries_bytes_max)
-            .await;
+        let answers = batch.run(self.engine()?).await;
         let results = batch.reply(answers);
         Ok(Response::new(proto::BatchResponse { results }))
     }
@@ -140,9 +148,14 @@ impl<E: Engine> KvService for Kv<E> {
         &self,
         request: Request<proto::DeleteRangeRequest>,
     ) -> Result<Response<proto::DeleteRangeResponse>, Status> {
-        let range = request::delete_range(request.into_inner(), &self.limits).map_err(refused)?;
-        let entries_max = self.limits.delete_range_entries_max;
-        let deleted = self.engine()?.delete_range(&range, entries_max).await;
+        let request = request.into_inner();
+        let range = request::delete_range(&request, &self.limits).map_err(refused)?;
+        let once = once::of(&request.request_id, || Content::of_delete_range(&range));
+        let (engine, entries_max) = (self.engine()?, self.limits.delete_range_entries_max);
+        let deleted = match once.map_err(invalid)? {
+            None => engine.delete_range(&range, entries_max).await,
+            Some(once) => engine.delete_range_once(once, &range, entries_max).await,
+        };
         let deleted = deleted.map_err(refused)?;
         Ok(Response::new(response::delete_range(deleted)))
     }
@@ -171,6 +184,11 @@ impl<E: Engine> KvService for Kv<E> {
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn refused(error: Error) -> Status {
     Failure::from(&error).into()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn invalid(invalid: Invalid) -> Status {
+    Failure::from(&invalid).into()
 }
 
 fn unsupported(capability: &'static str) -> Status {

@@ -49,6 +49,7 @@ fn every_error() -> Vec<Error> {
         Error::ReplyTooLarge {
             reply_bytes_max: usize::MAX,
         },
+        Error::RequestIdReused,
         Error::Unsupported {
             capability: "request_id",
         },
@@ -106,10 +107,11 @@ fn name_of_error(error: &Error) -> &'static str {
         Error::CounterOverflow { .. } => "CounterOverflow",
         Error::MemoryFull { .. } => "MemoryFull",
         Error::ReplyTooLarge { .. } => "ReplyTooLarge",
+        Error::RequestIdReused => "RequestIdReused",
         Error::Unsupported { .. } => "Unsupported",
     }
 }
-const ERRORS: usize = 14;
+const ERRORS: usize = 15;
 
 fn name_of_refusal(refusal: &Refusal) -> &'static str {
     match refusal {

@@ -11,7 +11,7 @@ mod whole;
 use crate::{
     engine::{
         Engine,
-        memory::{Config, Memory, sweep},
+        memory::{Config, Memory, requests, sweep},
     },
     model::{
         clock::held::HeldClock,
@@ -33,6 +33,7 @@ fn store(memory_max: u64, shards: usize) -> (Memory<HeldClock>, HeldClock) {
     let config = Config {
         memory_max,
         shards,
+        requests: requests::Config::default(),
         expiry: ExpiryRules::default(),
     };
     (Memory::open(config, clock.clone()), clock)
