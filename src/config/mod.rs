@@ -36,7 +36,15 @@ impl Config {
     pub fn shared(mut self) -> Self {
         self.gate.message_bytes_max = self.grpc.limits.message_bytes_max;
         self.memory.expiry = self.grpc.expiry;
+        // Beside the entries, which may fill all of it.
+        let share = usize::try_from(self.memory.memory_max / 16).unwrap_or(usize::MAX);
+        let requests = &mut self.memory.requests;
+        requests.bytes_max = requests.bytes_max.min(share);
+        let requests = *requests;
         let told = &mut self.grpc.others;
+        told.request_ids_max = wire(requests.ids_max);
+        told.request_ids_bytes_max = wire(requests.bytes_max);
+        told.request_id_window_ms = wire(requests.window_ms);
         told.connections_max = wire(self.serve.connections_max);
         told.health_connections_reserved = wire(self.serve.health_connections_reserved);
         told.streams_per_connection_max = wire(self.serve.streams_per_connection_max);

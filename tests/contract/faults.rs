@@ -68,6 +68,13 @@ planted![
     delete_range_takes_expired: DeleteRangeTakesExpired in delete_range,
     delete_range_takes_end: DeleteRangeTakesEnd in delete_range,
     delete_range_takes_one_version: DeleteRangeTakesOneVersion in delete_range,
+    repeat_done_again: RepeatDoneAgain in request_ids,
+    repeat_of_another_answered: RepeatOfAnotherAnswered in request_ids,
+    repeat_forgets_previous: RepeatForgetsPrevious in request_ids,
+    refusal_remembered: RefusalRemembered in request_ids,
+    request_ids_for_ever: RequestIdsForEver in request_ids,
+    request_ids_unbounded: RequestIdsUnbounded in request_ids,
+    repeat_bytes_ignored: BatchBytesIgnored in request_ids,
     memory_unbounded: MemoryUnbounded in sizes,
     memory_full_refuses_all: MemoryFullRefusesAll in sizes,
 ];

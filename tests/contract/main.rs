@@ -33,6 +33,8 @@ mod pages;
 #[cfg(test)]
 mod pipeline;
 #[cfg(test)]
+mod request_ids;
+#[cfg(test)]
 mod sizes;
 #[cfg(test)]
 #[path = "../support/mod.rs"]

@@ -191,6 +191,12 @@ mod table {
             provoke::reply_too_large
         ),
         row!(
+            "REQUEST_ID_REUSED",
+            AlreadyExists,
+            [],
+            provoke::request_id_reused
+        ),
+        row!(
             "UNSUPPORTED",
             Unimplemented,
             ["capability" = "request_id"],

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use nanokv::{
+    engine::memory,
     gate::{
         self,
         call::Gate,
@@ -27,6 +28,7 @@ use crate::support::{plain::PlainEngine, words::START};
 /// What differs from a server as it comes.
 pub(crate) struct Settings {
     pub(crate) memory_max: u64,
+    pub(crate) request_ids_max: usize,
     pub(crate) pipelines_max: usize,
     pub(crate) health_watches_max: usize,
     pub(crate) gate: gate::config::Config,
@@ -38,6 +40,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             memory_max: 1 << 30,
+            request_ids_max: 8,
             pipelines_max: 8,
             health_watches_max: 8,
             gate: gate::config::Config::default(),
@@ -77,13 +80,17 @@ impl Server {
         let address = bound.address();
         let (stop_handle, stop) = Stop::new();
         let (opens, memory_max) = (settings.opens, settings.memory_max);
+        let requests = memory::requests::Config {
+            ids_max: settings.request_ids_max,
+            ..Default::default()
+        };
         let open = async move {
             if !opens {
                 std::future::pending::<()>().await;
             }
             let clock = HeldClock::at(START);
             let rules = ExpiryRules::default();
-            Ok(PlainEngine::new(clock, rules, memory_max, None))
+            Ok(PlainEngine::new(clock, rules, memory_max, None).remembering(requests))
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { run(bound, context, opening, open, stop).await.unwrap() });

@@ -30,6 +30,7 @@ pub(crate) struct Server {
     limits: Limits,
     rules: ExpiryRules,
     memory_max: u64,
+    requests: memory::requests::Config,
 }
 
 #[derive(Clone, Copy)]
@@ -63,6 +64,7 @@ impl Server {
             limits: Limits::default(),
             rules: ExpiryRules::default(),
             memory_max: 1 << 30,
+            requests: memory::requests::Config::default(),
         }
     }
 
@@ -83,6 +85,12 @@ impl Server {
         Self { memory_max, ..self }
     }
 
+    /// How many requests are remembered, and for how long.
+    pub(crate) fn requests(mut self, change: impl FnOnce(&mut memory::requests::Config)) -> Self {
+        change(&mut self.requests);
+        self
+    }
+
     pub(crate) fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
         change(&mut self.limits);
         self
@@ -91,11 +99,12 @@ impl Server {
     /// Starts it, with a clock that stands still, and connects to it.
     pub(crate) async fn start(self) -> Kv {
         let clock = HeldClock::at(START);
-        let (expiry, memory_max) = (self.rules, self.memory_max);
+        let (expiry, memory_max, requests) = (self.rules, self.memory_max, self.requests);
         let running = match self.engine {
             EngineChoice::Memory => {
                 let config = memory::Config {
                     memory_max,
+                    requests,
                     expiry,
                     shards: 64,
                 };
@@ -103,7 +112,7 @@ impl Server {
             }
             EngineChoice::Plain(fault) => {
                 let engine = PlainEngine::new(clock.clone(), expiry, memory_max, fault);
-                self.run(engine)
+                self.run(engine.remembering(requests))
             }
         };
         Kv::connect(Arc::new(running), clock).await

@@ -9,6 +9,7 @@ use nanokv::{
         entry::Entry,
         error::Error,
         mutation::{Change, Mutation},
+        once::Once,
         operation::{Applied, Operation, Outcome, Read},
         range::Range,
         transaction::{Transacted, Transaction, TransactionError},
@@ -125,6 +126,33 @@ impl Engine for PlainEngine {
 
     async fn delete_range(&self, range: &Range, entries_max: usize) -> Result<RangeDeleted, Error> {
         Ok(self.delete_range_at_once(range, entries_max))
+    }
+
+    async fn mutate_once(
+        &self,
+        once: Once<'_>,
+        mutation: Mutation<'_>,
+        reply_bytes_max: usize,
+    ) -> Result<Applied, Error> {
+        self.mutate_once_at_once(once, mutation, reply_bytes_max)
+    }
+
+    async fn transact_once(
+        &self,
+        once: Once<'_>,
+        transaction: Transaction<'_>,
+        reply_bytes_max: usize,
+    ) -> Result<Transacted, TransactionError> {
+        self.transact_once_at_once(once, transaction, reply_bytes_max)
+    }
+
+    async fn delete_range_once(
+        &self,
+        once: Once<'_>,
+        range: &Range,
+        entries_max: usize,
+    ) -> Result<RangeDeleted, Error> {
+        self.delete_range_once_at_once(once, range, entries_max)
     }
 
     async fn list(&self, query: ListQuery<'_>) -> Result<Page, Error> {

@@ -2,6 +2,7 @@
 //! means can be read off it, and it can be broken on purpose.
 
 mod calls;
+mod once;
 mod transact;
 
 use std::{
@@ -9,19 +10,22 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-use nanokv::model::{
-    clock::{Clock, held::HeldClock},
-    entry::{Entry, reply_bytes},
-    error::Error,
-    expiry::ExpiryRules,
-    mutation::{Change, Current, Effect, Mutation},
-    operation::{Applied, Read},
-    time::UnixMillis,
-    value::{Kind, Text, Value, ValueRef},
-    version::Version,
+use nanokv::{
+    engine::memory::requests::Config,
+    model::{
+        clock::{Clock, held::HeldClock},
+        entry::{Entry, reply_bytes},
+        error::Error,
+        expiry::ExpiryRules,
+        mutation::{Change, Current, Effect, Mutation},
+        operation::{Applied, Read},
+        time::UnixMillis,
+        value::{Kind, Text, Value, ValueRef},
+        version::Version,
+    },
 };
 
-use crate::support::fault::Fault;
+use crate::support::{fault::Fault, plain::once::Answered};
 
 /// Everything under one lock.
 pub(crate) struct PlainEngine {
@@ -29,6 +33,8 @@ pub(crate) struct PlainEngine {
     rules: ExpiryRules,
     memory_max: u64,
     fault: Option<Fault>,
+    requests: Config,
+    answered: Mutex<Vec<Answered>>,
     store_id: String,
     began: Version,
     store: Mutex<Store>,
@@ -54,6 +60,8 @@ impl PlainEngine {
             rules,
             memory_max,
             fault,
+            requests: Config::default(),
+            answered: Mutex::default(),
             began: Version::new(version).unwrap(),
             store_id: uuid::Uuid::new_v4().to_string(),
             store: Mutex::new(Store {
