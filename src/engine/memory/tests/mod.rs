@@ -2,6 +2,7 @@
 
 mod full;
 mod model;
+mod once;
 mod random;
 mod ranges;
 mod shared;
