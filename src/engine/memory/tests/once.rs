@@ -9,7 +9,7 @@ use crate::model::{
     once::{Content, Once, RequestId},
 };
 
-fn add<'a>(key: &'a str) -> Mutation<'a> {
+fn add(key: &str) -> Mutation<'_> {
     Mutation {
         key: Key::new(key, 64).unwrap(),
         change: Change::Increment(Increment {
