@@ -27,6 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         // A `bytes` field is a slice of the message it came in, not a copy.
         .bytes(".")
         .codec_path("crate::proto::codec::Codec")
+        .build_client(env::var_os("CARGO_FEATURE_CLIENT").is_some())
+        .build_server(env::var_os("CARGO_FEATURE_SERVER").is_some())
         .compile_fds(descriptors)?;
     Ok(())
 }

@@ -16,9 +16,10 @@ pub fn together(loaded: &Loaded) -> Vec<Fault> {
     let config = &loaded.config;
     let limits = config.grpc.limits;
     let message_bytes = SET_BYTES_BESIDE + limits.key_bytes_max + limits.value_bytes_max;
-    // Of a List, whose one entry has a token beside it.
-    let reply_bytes = reply_bytes(limits.key_bytes_max, limits.value_bytes_max)
-        + page_token::bytes_max(limits.key_bytes_max);
+    // Of a List, whose one entry has a token beside it; of a Watch, whose one
+    // event has the entry before it.
+    let entry_bytes = reply_bytes(limits.key_bytes_max, limits.value_bytes_max);
+    let reply_bytes = entry_bytes + entry_bytes.max(page_token::bytes_max(limits.key_bytes_max));
     // A call is let in before its bytes are known: the largest must fit alone.
     let call_bytes = limits.message_bytes_max.max(limits.reply_bytes_max);
     let expiry = config.grpc.expiry;
@@ -31,7 +32,7 @@ pub fn together(loaded: &Loaded) -> Vec<Fault> {
         }),
         (limits.reply_bytes_max < reply_bytes).then(|| {
             let right = format!(
-                "must be at least {reply_bytes}, to hold an entry of key_bytes_max and value_bytes_max"
+                "must be at least {reply_bytes}, to hold an event of two entries of key_bytes_max and value_bytes_max"
             );
             fault(loaded, "reply_bytes_max", right)
         }),

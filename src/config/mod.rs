@@ -45,6 +45,10 @@ impl Config {
         told.request_ids_max = wire(requests.ids_max);
         told.request_ids_bytes_max = wire(requests.bytes_max);
         told.request_id_window_ms = wire(requests.window_ms);
+        let history = self.memory.history;
+        told.watch_history_events_max = wire(history.events_max);
+        told.watch_history_bytes_max = wire(history.bytes_max);
+        told.watch_history_armed_ms = wire(history.armed_ms);
         told.connections_max = wire(self.serve.connections_max);
         told.health_connections_reserved = wire(self.serve.health_connections_reserved);
         told.streams_per_connection_max = wire(self.serve.streams_per_connection_max);

@@ -115,14 +115,19 @@ pub static SETTINGS: &[Setting] = &[
         "Entries in one page",
     ),
     call(
+        "delete_range_entries_max",
+        number!(Count, 1, 1 << 24, grpc.limits.delete_range_entries_max),
+        "Entries that one DeleteRange removes",
+    ),
+    call(
         "pipeline_lists_in_flight_max",
         number!(Count, 1, 1 << 10, grpc.limits.pipeline_lists_in_flight_max),
         "Lists of one pipeline at once",
     ),
     call(
-        "delete_range_entries_max",
-        number!(Count, 1, 1 << 24, grpc.limits.delete_range_entries_max),
-        "Entries that one DeleteRange removes",
+        "watch_ranges_max",
+        number!(Count, 1, 1 << 16, grpc.limits.watch_ranges_max),
+        "Ranges of one watch",
     ),
     call(
         "ttl_max",
@@ -163,6 +168,26 @@ pub static SETTINGS: &[Setting] = &[
         "request_id_window_ms",
         number!(Millis, 1, 365 * DAY_MS, memory.requests.window_ms),
         "Milliseconds for which they are remembered at most",
+    ),
+    server(
+        "watchers_max",
+        number!(Count, 0, 1 << 20, grpc.watchers_max),
+        "Watches at once",
+    ),
+    server(
+        "watch_history_events_max",
+        number!(Count, 1, 1 << 30, memory.history.events_max),
+        "Events that are kept for watches to resume from",
+    ),
+    server(
+        "watch_history_bytes_max",
+        number!(Bytes, 1 << 10, BYTES_LIMIT, memory.history.bytes_max),
+        "Bytes of the events that are kept, within memory_max",
+    ),
+    server(
+        "watch_history_armed_ms",
+        number!(Millis, 1, 365 * DAY_MS, memory.history.armed_ms),
+        "Milliseconds after the last Watch or List for which events are kept",
     ),
     server(
         "health_watches_max",

@@ -1,8 +1,13 @@
 //! What every engine promises.
 
 pub mod memory;
+mod watch;
 
 use std::future::{Future, ready};
+
+use tokio_stream::Stream;
+
+pub use crate::engine::watch::{WatchItem, WatchQuery, WatchStart};
 
 use crate::model::{
     entry::Entry,
@@ -141,8 +146,23 @@ pub trait Engine: Send + Sync + 'static {
         ready(Err(NOT_ONCE))
     }
 
+    /// What a watch tells: see [`Self::watch`].
+    type Watch: Stream<Item = Result<WatchItem, Error>> + Send + 'static;
+
+    /// Follows changes, in the order of their versions. The first item comes at
+    /// once, then one at least every 5 seconds. Ends only by an error:
+    /// [`Error::WatchTooSlow`] when it is read too slowly.
+    ///
+    /// A Watch or a List makes the store keep its changes for a while, so that
+    /// a watch can begin in the past.
+    ///
+    /// # Errors
+    /// [`Error::VersionCompacted`] or [`Error::VersionAhead`] for the version
+    /// to begin after.
+    fn watch(&self, query: WatchQuery) -> impl Future<Output = Result<Self::Watch, Error>> + Send;
+
     /// The work that the engine does beside its calls, such as removing what
-    /// has expired. To be run once; returns only when there is nothing to do
+    /// has expired and telling watches. To be run once; returns only when there is nothing to do
     /// ever again.
     fn tend(&self) -> impl Future<Output = ()> + Send;
 }
@@ -163,7 +183,8 @@ pub struct Description {
     pub version: Version,
     /// The store's clock.
     pub now: UnixMillis,
-    /// The rpcs that it carries out, in alphabetical order.
+    /// The rpcs that it carries out, in alphabetical order; then `request_id`,
+    /// when it remembers requests.
     pub capabilities: &'static [&'static str],
     /// How many bytes of memory it may take up; `None`: it holds none.
     pub memory_max: Option<u64>,

@@ -91,6 +91,7 @@ struct Passing<F> {
     call: F,
     share: Share,
     ending: Ending,
+    is_lasting: bool,
 }
 
 impl<F> Future for Answer<F>
@@ -145,13 +146,11 @@ where
 
     fn reply(self, passed: Result<Response<Body>, Refusal>) -> Reply {
         match passed {
+            Ok(response) if self.is_lasting => {
+                response.map(|body| ReplyBody::lasting(body, self.share.settled(), self.ending))
+            }
             Ok(response) => {
-                let share = if self.ending.is_lasting {
-                    self.share.settled()
-                } else {
-                    self.share
-                };
-                response.map(|body| ReplyBody::new(body, share, Some(self.ending)))
+                response.map(|body| ReplyBody::new(body, self.share, Some(self.ending)))
             }
             Err(refusal) => self.ending.gate.refuse(&refusal),
         }
@@ -236,12 +235,12 @@ impl Gate {
             }
         };
         let counts_each = self.counts_each(request.uri().path());
+        let is_lasting = counts_each || self.is_lasting(request.uri().path());
         let encoding = request.headers().get(&ENCODING);
         let ending = Ending {
             deadline: Deadline::new(wait),
             cut: Cut::default(),
             compressed: encoding.is_some_and(|encoding| encoding != "identity"),
-            is_lasting: counts_each || self.is_lasting(request.uri().path()),
             gate: self.clone(),
         };
         if counts_each {
@@ -255,6 +254,7 @@ impl Gate {
                 call,
                 share,
                 ending,
+                is_lasting,
             }),
             Err(_) => Err(Box::new(self.refuse(&Refusal::Panicked))),
         }

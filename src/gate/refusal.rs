@@ -33,6 +33,11 @@ pub enum Refusal {
         /// The limit.
         pipelines_max: u64,
     },
+    /// Too many watches at once.
+    Watchers {
+        /// The limit.
+        watchers_max: u64,
+    },
     /// The request did not arrive in time.
     RequestRead {
         /// The limit.

@@ -21,6 +21,7 @@ pub struct ReplyBody<B> {
     inner: B,
     share: Share,
     ending: Option<Ending>,
+    is_lasting: bool,
     ended: bool,
 }
 
@@ -33,10 +34,6 @@ pub struct Ending {
     pub cut: Cut,
     /// Whether the request names an encoding.
     pub compressed: bool,
-    /// Whether the reply is a stream that may go on for ever: none of its bytes
-    /// is counted after it has left, and it ends in time however much it has to
-    /// send.
-    pub is_lasting: bool,
     /// Knows the limits, and the answer that says why.
     pub gate: Gate,
 }
@@ -59,9 +56,8 @@ impl Deadline {
         }
     }
 
-    /// When it passes; `None`: never.
-    #[must_use]
-    pub const fn at(&self) -> Option<Instant> {
+    /// When that is.
+    pub(super) const fn at(&self) -> Option<Instant> {
         self.at
     }
 
@@ -97,12 +93,18 @@ impl<B> ReplyBody<B> {
             inner,
             share,
             ending,
+            is_lasting: false,
             ended: false,
         }
     }
 
-    fn is_lasting(&self) -> bool {
-        self.ending.as_ref().is_some_and(|ending| ending.is_lasting)
+    /// The same for a stream that may go on for ever: none of its bytes is
+    /// counted after it has left, and it ends in time however much it has to
+    /// send.
+    pub const fn lasting(inner: B, share: Share, ending: Ending) -> Self {
+        let mut body = Self::new(inner, share, Some(ending));
+        body.is_lasting = true;
+        body
     }
 
     fn late(&mut self, context: &mut Context<'_>) -> Option<HeaderMap> {
@@ -112,9 +114,8 @@ impl<B> ReplyBody<B> {
     }
 
     fn leave(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
-        let is_lasting = self.is_lasting();
         let mut frame = frame.map_data(|data| {
-            if is_lasting {
+            if self.is_lasting {
                 self.share.follow(data)
             } else {
                 self.share.send(data)
@@ -145,13 +146,16 @@ where
             return Poll::Ready(None);
         }
         // A stream is not waited for: it may never pause.
-        let is_lasting = body.is_lasting();
-        let mut late = if is_lasting { body.late(context) } else { None };
+        let mut late = if body.is_lasting {
+            body.late(context)
+        } else {
+            None
+        };
         if late.is_none() {
             if let Poll::Ready(frame) = Pin::new(&mut body.inner).poll_frame(context) {
                 return Poll::Ready(frame.map(|frame| frame.map(|frame| body.leave(frame))));
             }
-            if !is_lasting {
+            if !body.is_lasting {
                 late = body.late(context);
             }
         }

@@ -65,11 +65,13 @@ fn limits(config: &Config) -> proto::Limits {
         reply_bytes_max: told(calls.reply_bytes_max),
         batch_operations_max: told(calls.batch_operations_max),
         page_entries_max: told(calls.page_entries_max),
+        delete_range_entries_max: told(calls.delete_range_entries_max),
         pipelines_max: told(config.pipelines_max),
         pipeline_lists_in_flight_max: told(calls.pipeline_lists_in_flight_max),
-        delete_range_entries_max: told(calls.delete_range_entries_max),
         ttl_max: Some(time::duration(config.expiry.ttl_ms_max)),
         default_ttl: Some(time::duration(config.expiry.default_ttl_ms)),
+        watch_ranges_max: told(calls.watch_ranges_max),
+        watchers_max: told(config.watchers_max),
         health_watches_max: told(config.health_watches_max),
         ..config.others
     }

@@ -8,6 +8,7 @@ pub mod pipeline;
 pub mod reflection;
 pub mod services;
 pub mod status;
+pub mod watch;
 pub mod wire;
 
 use tonic::service::Routes;
@@ -16,7 +17,10 @@ use tonic_health::pb::health_server::{self, HealthServer};
 use crate::{
     engine::Engine,
     gate::{call::Wire, opening::Opening, state::State},
-    grpc::{admin::Admin, health::Health, kv::Kv, pipeline::Pipelines, services::Services},
+    grpc::{
+        admin::Admin, health::Health, kv::Kv, pipeline::Pipelines, services::Services,
+        watch::Watches,
+    },
     model::{expiry::ExpiryRules, limits::Limits},
     proto::{
         self,
@@ -35,6 +39,8 @@ pub struct Config {
     pub expiry: ExpiryRules,
     /// Pipelines at once.
     pub pipelines_max: usize,
+    /// Watches at once.
+    pub watchers_max: usize,
     /// Health watches at once.
     pub health_watches_max: usize,
     /// The limits that other parts hold in force, for Describe to tell. Those
@@ -48,6 +54,7 @@ impl Default for Config {
             limits: Limits::default(),
             expiry: ExpiryRules::default(),
             pipelines_max: 10_000,
+            watchers_max: 10_000,
             health_watches_max: 1024,
             others: proto::Limits::default(),
         }
@@ -60,7 +67,9 @@ impl Default for Config {
 pub fn services<E: Engine>(opening: Opening<E>, state: State, config: Config) -> Services<E> {
     let message_bytes_max = config.limits.message_bytes_max;
     let pipelines = Pipelines::new(state.clone(), config.pipelines_max);
-    let kv = KvServiceServer::new(Kv::new(opening.clone(), pipelines, config.limits));
+    let watches = Watches::new(state.clone(), config.watchers_max);
+    let kv = Kv::new(opening.clone(), pipelines, watches, config.limits);
+    let kv = KvServiceServer::new(kv);
     let admin = AdminServiceServer::new(Admin::new(opening, &config));
     let health = HealthServer::new(Health::new(state, config.health_watches_max));
     let routes = Routes::default()
@@ -85,7 +94,10 @@ pub fn wire() -> Wire {
             kv_service_server::SERVICE_NAME => method == "Pipeline",
             _ => reflection::is_reflection(service),
         },
-        is_lasting: |_, _| false,
+        is_lasting: |service, method| match service {
+            kv_service_server::SERVICE_NAME | health_server::SERVICE_NAME => method == "Watch",
+            _ => false,
+        },
         counts_each: |service, method| {
             service == kv_service_server::SERVICE_NAME && method == "Pipeline"
         },

@@ -118,6 +118,28 @@ impl From<&Error> for Failure {
                 "REQUEST_ID_REUSED",
                 "this request_id was given to another request",
             ),
+            Error::VersionCompacted { oldest } => Self::new(
+                Code::OutOfRange,
+                "VERSION_COMPACTED",
+                format!("changes are kept from after version {} on", oldest.get()),
+            )
+            .with("oldest_version", &oldest.get()),
+            Error::VersionAhead { current } => Self::new(
+                Code::OutOfRange,
+                "VERSION_AHEAD",
+                format!("the last version of this store is {}", current.get()),
+            )
+            .with("current_version", &current.get()),
+            Error::WatchTooSlow { resume, oldest } => Self::new(
+                Code::ResourceExhausted,
+                "WATCH_TOO_SLOW",
+                format!(
+                    "changes were not read while they were kept, which is from after version {} on",
+                    oldest.get()
+                ),
+            )
+            .with("resume_version", &resume.map_or(0, Version::get))
+            .with("oldest_version", &oldest.get()),
             Error::Unsupported { capability } => Self::new(
                 Code::Unimplemented,
                 "UNSUPPORTED",
@@ -182,6 +204,12 @@ impl From<&Refusal> for Failure {
                 "TOO_MANY_PIPELINES",
                 "pipelines_max",
                 pipelines_max,
+            ),
+            Refusal::Watchers { watchers_max } => past(
+                Code::ResourceExhausted,
+                "TOO_MANY_WATCHERS",
+                "watchers_max",
+                watchers_max,
             ),
             Refusal::RequestRead {
                 request_read_ms_max,
@@ -280,6 +308,9 @@ const fn concerns_key(error: &Error) -> bool {
         | Error::MemoryFull { .. }
         | Error::ReplyTooLarge { .. }
         | Error::RequestIdReused
+        | Error::VersionCompacted { .. }
+        | Error::VersionAhead { .. }
+        | Error::WatchTooSlow { .. }
         | Error::Unsupported { .. } => false,
     }
 }

@@ -53,6 +53,26 @@ pub enum Error {
     },
     /// The id of the request was given to another one within the window.
     RequestIdReused,
+    /// A watch would begin before what is kept of the changes: begin later, or
+    /// with a snapshot.
+    VersionCompacted {
+        /// The oldest version that a watch can begin after.
+        oldest: Version,
+    },
+    /// A watch would begin after a version that was not given out yet: it is of
+    /// another store.
+    VersionAhead {
+        /// The last version that was given out.
+        current: Version,
+    },
+    /// A watch was read so slowly that changes it had yet to tell are no longer
+    /// kept.
+    WatchTooSlow {
+        /// All events up to here were told; `None`: a snapshot was under way.
+        resume: Option<Version>,
+        /// The oldest version that a watch can begin after.
+        oldest: Version,
+    },
     /// The engine or this version of the server does not do this.
     Unsupported {
         /// What was asked for: the name of an rpc or a field.

@@ -15,10 +15,12 @@ pub struct Limits {
     pub batch_operations_max: usize,
     /// Entries in one page.
     pub page_entries_max: usize,
-    /// Lists of one pipeline at once.
-    pub pipeline_lists_in_flight_max: usize,
     /// Entries that one call removes from a range.
     pub delete_range_entries_max: usize,
+    /// Lists of one pipeline at once.
+    pub pipeline_lists_in_flight_max: usize,
+    /// Ranges of one watch.
+    pub watch_ranges_max: usize,
 }
 
 impl Default for Limits {
@@ -30,8 +32,9 @@ impl Default for Limits {
             reply_bytes_max: 3 << 20,
             batch_operations_max: 1024,
             page_entries_max: 1000,
-            pipeline_lists_in_flight_max: 16,
             delete_range_entries_max: 100_000,
+            pipeline_lists_in_flight_max: 16,
+            watch_ranges_max: 64,
         }
     }
 }

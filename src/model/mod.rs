@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod entry;
 pub mod error;
+pub mod event;
 pub mod expiry;
 pub mod key;
 pub mod limits;

@@ -15,6 +15,12 @@ impl Version {
         if number > 0 { Some(Self(number)) } else { None }
     }
 
+    /// The one after this.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
     /// The number on the wire.
     #[must_use]
     pub const fn get(self) -> i64 {

@@ -3,8 +3,11 @@
 
 #![expect(
     clippy::pedantic,
-    clippy::as_conversions,
     reason = "generated; the comments are the contract's"
+)]
+#![cfg_attr(
+    feature = "server",
+    expect(clippy::as_conversions, reason = "generated")
 )]
 
 pub mod codec;

@@ -1,7 +1,7 @@
 //! One connection, from its first byte to its last.
 
 use std::{
-    convert::Infallible, future::pending, hash::BuildHasher, net::SocketAddr, pin::pin,
+    convert::Infallible, future::pending, hash::BuildHasher, net::SocketAddr, pin::pin, sync::Arc,
     time::Duration,
 };
 
@@ -29,6 +29,7 @@ use crate::{
     },
     serve::{
         config::Config,
+        counted::{Calls, Counted},
         health_only::Quiet,
         preface::{self, Looked, Speaks},
         seats::Seat,
@@ -123,13 +124,21 @@ async fn http2<S: Services>(context: Context<S>, looked: Looked, address: Socket
         health_only,
     };
     let quiet = Quiet::default();
+    let calls = Arc::new(Calls::default());
     let service = {
         let quiet = quiet.clone();
+        let calls = Arc::clone(&calls);
         service_fn(move |request: Request<Incoming>| {
             if health_only.is_some() {
                 quiet.interrupt(gate.is_health(request.uri().path()));
             }
-            gate.call(peer, &mut services.clone(), request)
+            let is_lasting = gate.is_lasting(request.uri().path());
+            let counted = calls.begin(is_lasting);
+            let call = gate.call(peer, &mut services.clone(), request);
+            async move {
+                call.await
+                    .map(|reply| reply.map(|body| Counted::new(body, counted)))
+            }
         })
     };
     let mut connection = pin!(builder(&config).serve_connection(TokioIo::new(looked), service));
@@ -140,6 +149,12 @@ async fn http2<S: Services>(context: Context<S>, looked: Looked, address: Socket
             Some(_) => quiet.lasted().await,
             None => pending().await,
         }
+    });
+    // Read, the end of a watch has left by then.
+    let mut abandoned = pin!(async {
+        state.reached(Phase::Stopping).await;
+        sleep(LEAVE).await;
+        calls.only_lasting().await;
     });
     // Health alone is answered until the very end.
     let stays = health_only.is_some();
@@ -155,6 +170,11 @@ async fn http2<S: Services>(context: Context<S>, looked: Looked, address: Socket
             () = stopping.as_mut(), if !leaving && !stays => {
                 leaving = true;
                 connection.as_mut().graceful_shutdown();
+            }
+            () = abandoned.as_mut(), if !stays => {
+                // For the replies that have been given.
+                let _ = timeout(LEAVE, connection.as_mut()).await;
+                return;
             }
             () = age.as_mut(), if !leaving => {
                 leaving = true;

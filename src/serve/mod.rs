@@ -5,6 +5,7 @@ pub mod accept;
 pub mod bind;
 pub mod config;
 pub mod connection;
+pub mod counted;
 pub mod error;
 pub mod health_only;
 pub mod preface;

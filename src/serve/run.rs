@@ -6,10 +6,14 @@ use tokio::{net::TcpListener, task::JoinSet, time::sleep};
 
 use crate::{
     engine::Engine,
-    gate::{opening::Opening, state::Phase},
+    gate::{
+        opening::Opening,
+        state::{Phase, State},
+    },
     serve::{
         accept::accept,
         bind::Bound,
+        config::Config,
         connection::{Context, Services},
         error::Error,
         seats::Seats,
@@ -36,7 +40,7 @@ pub async fn run<E: Engine, S: Services>(
     open: impl Future<Output = Result<E, Box<dyn error::Error + Send + Sync>>>,
     mut stop: Stop,
 ) -> Result<(), Error> {
-    let state = context.gate.state().clone();
+    let (config, state) = (context.config, context.gate.state().clone());
     let seats = Seats::new(&context.config);
     // Ends with this function, and the workers and their connections with it.
     let mut beside = JoinSet::new();
@@ -64,7 +68,7 @@ pub async fn run<E: Engine, S: Services>(
         () = panicked(&mut beside) => (Urgency::Now, true),
     };
     tokio::select! {
-        () = drain(&context, &seats, urgency) => {
+        () = drain(&config, &state, &seats, urgency) => {
             tracing::info!("stopped");
             if fault { Err(Error::Fault) } else { Ok(()) }
         }
@@ -89,13 +93,12 @@ async fn tend<E: Engine>(opening: Opening<E>) {
     }
 }
 
-async fn drain<S>(context: &Context<S>, seats: &Seats, urgency: Urgency) {
-    let state = context.gate.state();
+async fn drain(config: &Config, state: &State, seats: &Seats, urgency: Urgency) {
     let grace = match urgency {
-        Urgency::Gracefully => Duration::from_millis(context.config.drain_grace_ms),
+        Urgency::Gracefully => Duration::from_millis(config.drain_grace_ms),
         Urgency::Stay | Urgency::Now | Urgency::Abort => Duration::ZERO,
     };
-    let patience = Duration::from_millis(context.config.drain_ms_max);
+    let patience = Duration::from_millis(config.drain_ms_max);
     tracing::info!(?grace, ?patience, "draining");
     state.set(Phase::Draining);
     sleep(grace).await;

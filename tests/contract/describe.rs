@@ -56,6 +56,8 @@ async fn capabilities_are_the_rpcs_that_are_built(server: Server) {
         "Set",
         "Touch",
         "Transact",
+        "Watch",
+        "request_id",
     ];
     assert_eq!(kv.describe().await.capabilities, built);
 }
@@ -69,9 +71,11 @@ async fn describe_tells_the_limits_by_default(server: Server) {
     assert_eq!(limits.reply_bytes_max, 3 << 20);
     assert_eq!(limits.batch_operations_max, 1024);
     assert_eq!(limits.page_entries_max, 1000);
+    assert_eq!(limits.delete_range_entries_max, 100_000);
     assert_eq!(limits.pipeline_lists_in_flight_max, 16);
     assert_eq!(limits.pipelines_max, 10_000);
-    assert_eq!(limits.delete_range_entries_max, 100_000);
+    assert_eq!(limits.watchers_max, 10_000);
+    assert_eq!(limits.watch_ranges_max, 64);
     assert_eq!(limits.ttl_max.unwrap().seconds, 100 * 365 * 86_400);
     assert_eq!(limits.default_ttl.unwrap().seconds, 0);
 }

@@ -35,6 +35,10 @@ mod pipeline;
 #[cfg(test)]
 mod request_ids;
 #[cfg(test)]
+mod request_ids_several;
+#[cfg(test)]
+mod resuming;
+#[cfg(test)]
 mod sizes;
 #[cfg(test)]
 #[path = "../support/mod.rs"]
@@ -46,8 +50,8 @@ mod transact;
 #[cfg(test)]
 mod transact_refused;
 #[cfg(test)]
-mod unbuilt;
-#[cfg(test)]
 mod values;
 #[cfg(test)]
 mod versions;
+#[cfg(test)]
+mod watching;

@@ -135,6 +135,48 @@ async fn health_does_not_hold_up_the_end() {
 }
 
 #[tokio::test]
+async fn watches_end_promptly_and_the_calls_beside_them_finish() {
+    let server = Server::start(patient);
+    let client = ready(&server).await;
+    let mut watches = Vec::new();
+    for _ in 0..10 {
+        watches.push(client.watch_keys().await);
+    }
+    let mut call = begun(&client).await;
+    server.stop().gracefully();
+    for mut watch in watches {
+        while let Some(data) = soon(watch.data()).await {
+            let bytes = data.unwrap().len();
+            watch.flow_control().release_capacity(bytes).unwrap();
+        }
+        let trailers = soon(watch.trailers()).await.unwrap().unwrap();
+        assert_eq!(trailers.get("grpc-status").unwrap(), "14");
+        let message = trailers.get("grpc-message").unwrap();
+        assert!(message.to_str().unwrap().starts_with("DRAINING"));
+    }
+    assert_eq!(finished(&mut call).await.code(), Some(0));
+    server.ended().await.unwrap();
+}
+
+#[tokio::test]
+async fn watch_that_is_not_read_does_not_hold_up_the_end() {
+    let server = Server::start(patient);
+    let watcher = ready(&server).await;
+    let unread = watcher.watch_keys().await;
+    let client = ready(&server).await;
+    // More than a connection takes without being read.
+    for _ in 0..10 {
+        assert_eq!(client.set("a", 60_000).await.code(), Some(0));
+    }
+    let mut call = begun(&client).await;
+    server.stop().gracefully();
+    asked_to_go(&client).await;
+    assert_eq!(finished(&mut call).await.code(), Some(0));
+    server.ended().await.unwrap();
+    drop(unread);
+}
+
+#[tokio::test]
 async fn idle_connections_do_not_hold_up_the_end() {
     let server = Server::start(|limits| {
         patient(limits);

@@ -14,6 +14,8 @@ mod server;
 mod support;
 #[cfg(test)]
 mod transact;
+#[cfg(test)]
+mod watches;
 
 #[cfg(test)]
 mod table {
@@ -21,7 +23,7 @@ mod table {
 
     use tonic::Code;
 
-    use crate::{held, provoke, seen::Seen, transact};
+    use crate::{held, provoke, seen::Seen, transact, watches};
 
     /// Stands for a value that differs from run to run.
     const ANY: &str = "*";
@@ -195,6 +197,36 @@ mod table {
             AlreadyExists,
             [],
             provoke::request_id_reused
+        ),
+        row!(
+            "VERSION_COMPACTED",
+            OutOfRange,
+            ["oldest_version" = ANY],
+            watches::version_compacted
+        ),
+        row!(
+            "VERSION_AHEAD",
+            OutOfRange,
+            ["current_version" = ANY],
+            watches::version_ahead
+        ),
+        row!(
+            "WATCH_TOO_SLOW",
+            ResourceExhausted,
+            ["resume_version" = ANY, "oldest_version" = ANY],
+            watches::watch_too_slow
+        ),
+        row!(
+            "TOO_MANY_WATCHERS",
+            ResourceExhausted,
+            ["limit" = "watchers_max", "watchers_max" = "1"],
+            watches::too_many_watchers
+        ),
+        row!(
+            "DRAINING",
+            Unavailable,
+            ["resume_version" = ANY],
+            watches::draining
         ),
         row!(
             "UNSUPPORTED",

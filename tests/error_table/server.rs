@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) memory_max: u64,
     pub(crate) request_ids_max: usize,
     pub(crate) pipelines_max: usize,
+    pub(crate) watchers_max: usize,
+    pub(crate) history_events_max: usize,
     pub(crate) health_watches_max: usize,
     pub(crate) gate: gate::config::Config,
     pub(crate) connections_max: usize,
@@ -42,6 +44,8 @@ impl Default for Settings {
             memory_max: 1 << 30,
             request_ids_max: 8,
             pipelines_max: 8,
+            watchers_max: 8,
+            history_events_max: 100,
             health_watches_max: 8,
             gate: gate::config::Config::default(),
             connections_max: 8,
@@ -64,6 +68,7 @@ impl Server {
         let (opening, state) = (Opening::new(), State::new());
         let config = grpc::Config {
             pipelines_max: settings.pipelines_max,
+            watchers_max: settings.watchers_max,
             health_watches_max: settings.health_watches_max,
             ..grpc::Config::default()
         };
@@ -84,13 +89,20 @@ impl Server {
             ids_max: settings.request_ids_max,
             ..Default::default()
         };
+        let events_max = settings.history_events_max;
         let open = async move {
             if !opens {
                 std::future::pending::<()>().await;
             }
             let clock = HeldClock::at(START);
             let rules = ExpiryRules::default();
-            Ok(PlainEngine::new(clock, rules, memory_max, None).remembering(requests))
+            let history = memory::history::Config {
+                events_max,
+                ..Default::default()
+            };
+            Ok(PlainEngine::new(clock, rules, memory_max, None)
+                .keeping(history)
+                .remembering(requests))
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { run(bound, context, opening, open, stop).await.unwrap() });

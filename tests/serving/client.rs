@@ -19,6 +19,7 @@ pub(crate) const GET: &str = "/nanokv.v1.KvService/Get";
 pub(crate) const SET: &str = "/nanokv.v1.KvService/Set";
 pub(crate) const CHECK: &str = "/grpc.health.v1.Health/Check";
 pub(crate) const WATCH: &str = "/grpc.health.v1.Health/Watch";
+pub(crate) const WATCH_KEYS: &str = "/nanokv.v1.KvService/Watch";
 
 /// A connection.
 pub(crate) struct Client {
@@ -94,6 +95,17 @@ impl Client {
     pub(crate) async fn watch(&self, service: &str) -> RecvStream {
         let mut open = self.open(post(WATCH)).await.unwrap();
         open.body.send_data(frame(&check(service)), true).unwrap();
+        soon(open.response).await.unwrap().into_body()
+    }
+
+    /// Follows every key.
+    pub(crate) async fn watch_keys(&self) -> RecvStream {
+        let request = proto::WatchRequest {
+            ranges: vec![proto::Range::default()],
+            ..Default::default()
+        };
+        let mut open = self.open(post(WATCH_KEYS)).await.unwrap();
+        open.body.send_data(frame(&request), true).unwrap();
         soon(open.response).await.unwrap().into_body()
     }
 

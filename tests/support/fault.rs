@@ -116,6 +116,40 @@ pub(crate) enum Fault {
     MemoryUnbounded,
     /// A full store refuses every Set, also one that does not grow it.
     MemoryFullRefusesAll,
+    /// A Watch is not told of what has expired.
+    WatchSkipsExpiry,
+    /// A Watch is told of a Touch.
+    WatchTellsTouch,
+    /// A Watch is told of the latest change first.
+    WatchUnordered,
+    /// A Watch is told again of the event that it resumes after.
+    WatchRepeatsEvent,
+    /// A Watch says that it has told what is yet to come.
+    WatchProgressAhead,
+    /// A Watch says nothing until something happens.
+    WatchBeginsQuiet,
+    /// A Watch says nothing while nothing happens.
+    WatchStaysQuiet,
+    /// A Watch is told of every key.
+    WatchIgnoresRanges,
+    /// A Watch is told of every kind of event.
+    WatchIgnoresTypes,
+    /// A Watch holds the entry before only if it was not asked for.
+    WatchPreviousWrong,
+    /// A Watch shows values although they were to be left out.
+    WatchShowsOmitted,
+    /// A Watch goes on with what is left where what it begins after is gone.
+    WatchSkipsCompacted,
+    /// A Watch may begin after what was not given out yet.
+    WatchTakesAhead,
+    /// A Watch that is read too slowly is not told what it has missed.
+    WatchSlowSilently,
+    /// A snapshot lacks an entry.
+    SnapshotLosesEntry,
+    /// What changes while a snapshot is sent is not told.
+    SnapshotLosesEvents,
+    /// After a List nothing is kept for a Watch.
+    ListKeepsNothing,
     /// Describe tells the version that the store began with.
     DescribesOldVersion,
     /// Describe lists what is not built.

@@ -132,6 +132,16 @@ impl Kv {
         Call::new(self, pb::ListRequest::default())
     }
 
+    /// A Watch of every key.
+    pub(crate) fn watch(&self) -> Call<'_, pb::WatchRequest> {
+        Call::new(self, pb::WatchRequest::default()).prefix("")
+    }
+
+    /// How long a state is waited for that must come.
+    pub(crate) fn patience(&self) -> Duration {
+        self.server.patience()
+    }
+
     pub(crate) async fn describe(&self) -> pb::DescribeResponse {
         let mut admin = AdminServiceClient::new(self.channel.clone());
         let answer = admin.describe(pb::DescribeRequest {}).await;

@@ -3,6 +3,7 @@
 
 pub(crate) mod call;
 pub(crate) mod fault;
+pub(crate) mod identified;
 pub(crate) mod kv;
 pub(crate) mod pipeline;
 pub(crate) mod plain;
@@ -11,4 +12,5 @@ pub(crate) mod refusal;
 pub(crate) mod requests;
 pub(crate) mod server;
 pub(crate) mod unswept;
+pub(crate) mod watching;
 pub(crate) mod words;

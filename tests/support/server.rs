@@ -9,7 +9,7 @@ use nanokv::{
     },
     gate::{self, call::Gate, opening::Opening, state::State},
     grpc,
-    model::{clock::held::HeldClock, expiry::ExpiryRules, limits::Limits},
+    model::{clock::held::HeldClock, expiry::ExpiryRules, limits::Limits, time::UnixMillis},
     serve::{
         self,
         bind::bind,
@@ -31,6 +31,8 @@ pub(crate) struct Server {
     rules: ExpiryRules,
     memory_max: u64,
     requests: memory::requests::Config,
+    history: memory::history::Config,
+    began: UnixMillis,
 }
 
 #[derive(Clone, Copy)]
@@ -65,6 +67,8 @@ impl Server {
             rules: ExpiryRules::default(),
             memory_max: 1 << 30,
             requests: memory::requests::Config::default(),
+            history: memory::history::Config::default(),
+            began: START,
         }
     }
 
@@ -96,10 +100,26 @@ impl Server {
         self
     }
 
+    /// Its clock starts so much later.
+    pub(crate) fn later(self, span: Duration) -> Self {
+        let millis = u64::try_from(span.as_millis()).unwrap();
+        Self {
+            began: self.began.plus(millis),
+            ..self
+        }
+    }
+
+    /// How much of the past is kept.
+    pub(crate) fn history(mut self, change: impl FnOnce(&mut memory::history::Config)) -> Self {
+        change(&mut self.history);
+        self
+    }
+
     /// Starts it, with a clock that stands still, and connects to it.
     pub(crate) async fn start(self) -> Kv {
-        let clock = HeldClock::at(START);
-        let (expiry, memory_max, requests) = (self.rules, self.memory_max, self.requests);
+        let clock = HeldClock::at(self.began);
+        let (expiry, memory_max, history) = (self.rules, self.memory_max, self.history);
+        let requests = self.requests;
         let running = match self.engine {
             EngineChoice::Memory => {
                 let config = memory::Config {
@@ -107,12 +127,13 @@ impl Server {
                     requests,
                     expiry,
                     shards: 64,
+                    history,
                 };
                 self.run(Memory::open(config, clock.clone()))
             }
             EngineChoice::Plain(fault) => {
                 let engine = PlainEngine::new(clock.clone(), expiry, memory_max, fault);
-                self.run(engine.remembering(requests))
+                self.run(engine.keeping(history).remembering(requests))
             }
         };
         Kv::connect(Arc::new(running), clock).await

@@ -1,7 +1,7 @@
 //! An engine whose expired entries stay where they are.
 
 use nanokv::{
-    engine::{Description, Engine, ListQuery, Page, RangeDeleted},
+    engine::{Description, Engine, ListQuery, Page, RangeDeleted, WatchQuery},
     model::{
         entry::Entry,
         error::Error,
@@ -81,6 +81,12 @@ impl<E: Engine> Engine for Unswept<E> {
 
     async fn delete_range(&self, range: &Range, entries_max: usize) -> Result<RangeDeleted, Error> {
         self.0.delete_range(range, entries_max).await
+    }
+
+    type Watch = E::Watch;
+
+    async fn watch(&self, query: WatchQuery) -> Result<Self::Watch, Error> {
+        self.0.watch(query).await
     }
 
     async fn tend(&self) {

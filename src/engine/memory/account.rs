@@ -22,6 +22,9 @@ pub struct MemoryUsage {
     pub requests: u64,
     /// All of these together: what counts against `memory_max`.
     pub total: u64,
+    /// The changes that are kept for watches: within what the total leaves of
+    /// `memory_max`, but for a sixteenth of it.
+    pub history: u64,
     /// How many entries are held, among them the expired ones that have not
     /// been swept yet.
     pub entries: u64,
@@ -36,6 +39,7 @@ impl AddAssign for MemoryUsage {
         self.external += other.external;
         self.requests += other.requests;
         self.total += other.total;
+        self.history += other.history;
         self.entries += other.entries;
     }
 }

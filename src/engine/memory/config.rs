@@ -2,7 +2,10 @@
 
 use sysinfo::System;
 
-use crate::{engine::memory::requests, model::expiry::ExpiryRules};
+use crate::{
+    engine::memory::{history, requests},
+    model::expiry::ExpiryRules,
+};
 
 /// The share of the machine's memory that a store may take up by default.
 const MEMORY_PERCENT: u64 = 60;
@@ -22,6 +25,8 @@ pub struct Config {
     pub requests: requests::Config,
     /// What holds for deadlines.
     pub expiry: ExpiryRules,
+    /// How much of the past is kept for watches.
+    pub history: history::Config,
 }
 
 impl Default for Config {
@@ -32,6 +37,7 @@ impl Default for Config {
             shards: 64,
             requests: requests::Config::default(),
             expiry: ExpiryRules::default(),
+            history: history::Config::default(),
         }
     }
 }

@@ -7,6 +7,7 @@ mod config;
 mod delete_range;
 mod external;
 mod guards;
+pub mod history;
 mod list;
 mod lock;
 mod once;
@@ -24,6 +25,8 @@ mod wheel;
 #[cfg(test)]
 mod tests;
 
+use std::{ops::Deref, sync::Arc};
+
 use foldhash::quality::RandomState;
 use uuid::Uuid;
 
@@ -31,9 +34,10 @@ pub use crate::engine::memory::{account::MemoryUsage, config::Config};
 
 use crate::{
     engine::{
-        Description, Engine, ListQuery, Page, RangeDeleted,
+        Description, Engine, ListQuery, Page, RangeDeleted, WatchQuery,
         memory::{
             account::Account,
+            history::{History, Watch},
             lock::{Mutex, MutexGuard},
             requests::Requests,
             shard::{Context, Request, Room, Shard},
@@ -66,7 +70,12 @@ const CAPABILITIES: &[&str] = &[
     "Set",
     "Touch",
     "Transact",
+    "Watch",
+    REQUEST_ID,
 ];
+
+/// Only while some are remembered; the last of them.
+const REQUEST_ID: &str = "request_id";
 
 const SHARDS_MAX: usize = 4096;
 
@@ -74,12 +83,18 @@ const SHARDS_MAX: usize = 4096;
 /// table uses, below those of its directory.
 const SHARD_SHIFT: u32 = 20;
 
-/// A store in memory. What it holds is gone when it is dropped.
+/// A store in memory. A clone is the same store; what it holds is gone when the
+/// last one is dropped.
+#[derive(Clone, Debug)]
+pub struct Memory<C>(Arc<Shared<C>>);
+
+/// What all clones of a store share.
 #[derive(Debug)]
-pub struct Memory<C> {
+pub struct Shared<C> {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
     versions: Versions,
+    history: History,
     account: Account,
     requests: Requests,
     rules: ExpiryRules,
@@ -95,25 +110,29 @@ impl<C: Clock> Memory<C> {
         let shards = config.shards.clamp(1, SHARDS_MAX).next_power_of_two();
         let (now, hasher) = (clock.now(), RandomState::default());
         let account = Account::new(config.memory_max);
+        let versions = Versions::starting(now);
+        let history = History::new(config.history, config.memory_max, versions.last());
         let shard = |_| {
-            let mut shard = Shard::new(now, hasher.clone());
+            let mut shard = Shard::new(now, hasher.clone(), history.signal());
             shard.settle(&account);
             Mutex::new(shard)
         };
-        Self {
+        Self(Arc::new(Shared {
             shards: (0..shards).map(shard).collect(),
             hasher,
-            versions: Versions::starting(now),
+            versions,
+            history,
             account,
             requests: Requests::new(config.requests),
             rules: config.expiry,
             clock,
             store_id: Uuid::new_v4().to_string(),
-        }
+        }))
     }
 
     /// How much memory it takes up, by what for. Looks at one shard after the
     /// other.
+    #[must_use]
     pub fn memory(&self) -> MemoryUsage {
         let mut usage = MemoryUsage::default();
         for shard in &self.shards {
@@ -121,7 +140,15 @@ impl<C: Clock> Memory<C> {
         }
         usage.requests = u64::try_from(self.requests.bytes()).unwrap_or(u64::MAX);
         usage.total += usage.requests;
+        usage.history += u64::try_from(self.history.bytes()).unwrap_or(u64::MAX);
         usage
+    }
+
+    fn capabilities(&self) -> &'static [&'static str] {
+        match CAPABILITIES.split_last() {
+            Some((_, rpcs)) if !self.requests.remembers() => rpcs,
+            _ => CAPABILITIES,
+        }
     }
 
     fn context(&self) -> Context<'_> {
@@ -173,6 +200,14 @@ impl<C: Clock> Memory<C> {
     }
 }
 
+impl<C> Deref for Memory<C> {
+    type Target = Shared<C>;
+
+    fn deref(&self) -> &Shared<C> {
+        &self.0
+    }
+}
+
 impl<C: Clock> Engine for Memory<C> {
     fn describe(&self) -> Description {
         Description {
@@ -180,7 +215,7 @@ impl<C: Clock> Engine for Memory<C> {
             store_id: self.store_id.clone(),
             version: self.versions.last(),
             now: self.clock.now(),
-            capabilities: CAPABILITIES,
+            capabilities: self.capabilities(),
             memory_max: Some(self.account.memory_max()),
         }
     }
@@ -244,7 +279,13 @@ impl<C: Clock> Engine for Memory<C> {
         once::delete_range(self, once, range, entries_max).await
     }
 
+    type Watch = Watch<C>;
+
+    async fn watch(&self, query: WatchQuery) -> Result<Watch<C>, Error> {
+        history::watch(self, query)
+    }
+
     async fn tend(&self) {
-        sweep::run(self).await;
+        tokio::join!(sweep::run(self), history::run(self));
     }
 }

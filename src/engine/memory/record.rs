@@ -7,10 +7,13 @@
 //! whether the value is external; then "value" is its number there, and not
 //! its length.
 
+use bytes::Bytes;
+
 use crate::model::{
+    entry::Entry,
     key::Key,
     time::UnixMillis,
-    value::{Kind, ValueRef},
+    value::{Kind, Text, Value, ValueRef},
     version::Version,
 };
 
@@ -67,6 +70,29 @@ impl Record<'_> {
             _ => None,
         }
     }
+
+    /// The value, of which these are the inline bytes.
+    pub(super) fn value(&self, inline: &[u8]) -> Option<Value> {
+        match self.kind {
+            Kind::Number => self.number().map(Value::Number),
+            Kind::Data => Some(Value::Data(Bytes::copy_from_slice(inline))),
+            // Never `Err`: it went in as text.
+            Kind::Text => Some(
+                Text::from_utf8(Bytes::copy_from_slice(inline))
+                    .map_or_else(Value::Data, Value::Text),
+            ),
+        }
+    }
+
+    /// As it is given out.
+    pub(super) fn entry(&self, value: Option<Value>) -> Entry {
+        Entry::new(text(self.key), value, self.version, self.deadline)
+    }
+}
+
+/// A key as text: only keys come in, and they are UTF-8.
+pub(super) fn text(key: &[u8]) -> String {
+    String::from_utf8_lossy(key).into_owned()
 }
 
 /// The entry in `slot`; `None`: the slot is free, or there is none.
@@ -100,6 +126,25 @@ pub(super) fn key(slot: &[u8]) -> &[u8] {
     let meta = u16::from_le_bytes(field(slot, META_AT));
     slot.get(HEADER_BYTES..HEADER_BYTES + key_bytes(meta))
         .unwrap_or_default()
+}
+
+/// The bytes of the entry in `slot`, without what is left of the slot after it;
+/// [`read`] reads these too. Empty when the slot is free, or there is none.
+pub(super) fn whole(slot: &[u8]) -> &[u8] {
+    let inline = match read(slot) {
+        Some(Record {
+            payload: Payload::Inline(bytes),
+            key,
+            ..
+        }) => key.len() + bytes.len(),
+        Some(Record {
+            payload: Payload::External(_),
+            key,
+            ..
+        }) => key.len(),
+        None => return &[],
+    };
+    slot.get(..HEADER_BYTES + inline).unwrap_or_default()
 }
 
 /// Whether an entry stands in `slot`.

@@ -4,7 +4,7 @@ pub(super) mod batch;
 mod list;
 mod transact;
 
-use tonic::{Request, Response, Status, Streaming, codegen::tokio_stream};
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
     engine::Engine,
@@ -14,7 +14,8 @@ use crate::{
         kv::{batch::Batch, transact::Transact},
         pipeline::{Answers, Pipelines},
         status,
-        wire::{once, request, response},
+        watch::{Watches, Watching},
+        wire::{once, request, response, watch},
     },
     model::{
         error::{Error, Invalid},
@@ -31,16 +32,23 @@ use crate::{
 pub struct Kv<E> {
     opening: Opening<E>,
     pipelines: Pipelines,
+    watches: Watches,
     limits: Limits,
 }
 
 impl<E: Engine> Kv<E> {
     /// The service on the engine that `opening` holds as soon as it is open.
     #[must_use]
-    pub const fn new(opening: Opening<E>, pipelines: Pipelines, limits: Limits) -> Self {
+    pub const fn new(
+        opening: Opening<E>,
+        pipelines: Pipelines,
+        watches: Watches,
+        limits: Limits,
+    ) -> Self {
         Self {
             opening,
             pipelines,
+            watches,
             limits,
         }
     }
@@ -160,13 +168,15 @@ impl<E: Engine> KvService for Kv<E> {
         Ok(Response::new(response::delete_range(deleted)))
     }
 
-    type WatchStream = tokio_stream::Empty<Result<proto::WatchResponse, Status>>;
+    type WatchStream = Watching<E::Watch>;
 
     async fn watch(
         &self,
-        _: Request<proto::WatchRequest>,
+        request: Request<proto::WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        Err(unsupported("Watch"))
+        let query = watch::query(request.into_inner(), &self.limits).map_err(refused)?;
+        let watching = self.watches.begin(self.engine()?, query).await;
+        Ok(Response::new(watching?))
     }
 
     type PipelineStream = Answers;
@@ -189,10 +199,6 @@ fn refused(error: Error) -> Status {
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn invalid(invalid: Invalid) -> Status {
     Failure::from(&invalid).into()
-}
-
-fn unsupported(capability: &'static str) -> Status {
-    refused(Error::Unsupported { capability })
 }
 
 #[cfg(test)]

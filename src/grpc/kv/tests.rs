@@ -5,7 +5,7 @@ use tonic_types::StatusExt;
 
 use super::*;
 use crate::{
-    engine::{Description, ListQuery, Page, RangeDeleted},
+    engine::{Description, ListQuery, Page, RangeDeleted, WatchItem, WatchQuery},
     gate::state::State,
     grpc::Config,
     grpc::services::Services,
@@ -38,6 +38,14 @@ impl Canned {
 }
 
 impl Engine for Canned {
+    type Watch = tokio_stream::Empty<Result<WatchItem, Error>>;
+
+    async fn watch(&self, _: WatchQuery) -> Result<Self::Watch, Error> {
+        Err(Error::Unsupported {
+            capability: "Watch",
+        })
+    }
+
     fn describe(&self) -> Description {
         Description {
             engine: "canned",
@@ -186,7 +194,10 @@ async fn a_refused_change_names_its_key() {
 async fn what_is_not_built_is_unimplemented_by_name() {
     let mut client = serve(&[]);
     let refused = [client
-        .watch(proto::WatchRequest::default())
+        .watch(proto::WatchRequest {
+            ranges: vec![proto::Range::default()],
+            ..proto::WatchRequest::default()
+        })
         .await
         .unwrap_err()];
     let names = ["Watch"];

@@ -197,7 +197,9 @@ mod tests {
     #[tokio::test]
     async fn others_on_the_thread_get_their_turn() {
         let full = proto::PipelineRequest {
-            operations: (0..1024).flat_map(|_| list(1).operations).collect(),
+            operations: std::iter::repeat_n(list(1).operations, 1024)
+                .flatten()
+                .collect(),
             ..list(1)
         };
         let for_ever = tokio_stream::iter(iter::repeat(full));

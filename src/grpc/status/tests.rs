@@ -50,6 +50,12 @@ fn every_error() -> Vec<Error> {
             reply_bytes_max: usize::MAX,
         },
         Error::RequestIdReused,
+        Error::VersionCompacted { oldest: version },
+        Error::VersionAhead { current: version },
+        Error::WatchTooSlow {
+            resume: Some(version),
+            oldest: version,
+        },
         Error::Unsupported {
             capability: "request_id",
         },
@@ -73,6 +79,7 @@ fn every_refusal() -> Vec<Refusal> {
             health_watches_max: 1,
         },
         Refusal::Pipelines { pipelines_max: 1 },
+        Refusal::Watchers { watchers_max: 1 },
         Refusal::RequestRead {
             request_read_ms_max: 1,
         },
@@ -108,10 +115,13 @@ fn name_of_error(error: &Error) -> &'static str {
         Error::MemoryFull { .. } => "MemoryFull",
         Error::ReplyTooLarge { .. } => "ReplyTooLarge",
         Error::RequestIdReused => "RequestIdReused",
+        Error::VersionCompacted { .. } => "VersionCompacted",
+        Error::VersionAhead { .. } => "VersionAhead",
+        Error::WatchTooSlow { .. } => "WatchTooSlow",
         Error::Unsupported { .. } => "Unsupported",
     }
 }
-const ERRORS: usize = 15;
+const ERRORS: usize = 18;
 
 fn name_of_refusal(refusal: &Refusal) -> &'static str {
     match refusal {
@@ -122,6 +132,7 @@ fn name_of_refusal(refusal: &Refusal) -> &'static str {
         Refusal::BytesInFlight { .. } => "BytesInFlight",
         Refusal::HealthWatches { .. } => "HealthWatches",
         Refusal::Pipelines { .. } => "Pipelines",
+        Refusal::Watchers { .. } => "Watchers",
         Refusal::RequestRead { .. } => "RequestRead",
         Refusal::Deadline => "Deadline",
         Refusal::TimeoutMalformed => "TimeoutMalformed",
@@ -132,7 +143,7 @@ fn name_of_refusal(refusal: &Refusal) -> &'static str {
         Refusal::Panicked => "Panicked",
     }
 }
-const REFUSALS: usize = 15;
+const REFUSALS: usize = 16;
 
 /// Every status that this server makes, about the longest key.
 fn every_status() -> Vec<Status> {

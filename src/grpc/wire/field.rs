@@ -131,7 +131,7 @@ pub(super) fn mode(number: i32) -> Result<TouchMode, Invalid> {
     }
 }
 
-fn must_be_true(field: &'static str, set: bool) -> Result<(), Invalid> {
+pub(super) fn must_be_true(field: &'static str, set: bool) -> Result<(), Invalid> {
     if set {
         Ok(())
     } else {

@@ -7,3 +7,4 @@ pub mod page_token;
 pub mod request;
 pub mod response;
 pub mod time;
+pub mod watch;

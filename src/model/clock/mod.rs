@@ -15,4 +15,8 @@ pub trait Clock: Clone + Send + Sync + 'static {
 
     /// Returns when [`Self::now`] is `time` or later.
     fn sleep_until(&self, time: UnixMillis) -> impl Future<Output = ()> + Send;
+
+    /// Returns after about a millisecond: for work that is better done for many
+    /// at a time. A clock that stands still lets others go on, and returns.
+    fn pause(&self) -> impl Future<Output = ()> + Send;
 }

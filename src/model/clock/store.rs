@@ -19,6 +19,7 @@ use crate::model::{clock::Clock, time::UnixMillis};
 const SLEW_PPM_MAX: i64 = 500;
 const SUSPENDED_US_MIN: i64 = 10_000_000;
 const DISCIPLINE_EVERY: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Elapsed time since an anchor of wall time. See the module.
 #[derive(Clone, Debug)]
@@ -132,6 +133,10 @@ impl Clock for StoreClock {
             // Not longer, since the clock may be slewed or stepped meanwhile.
             tokio::time::sleep(Duration::from_millis(millis.min(1000))).await;
         }
+    }
+
+    async fn pause(&self) {
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use nanokv::{
-    engine::{Description, Engine, ListQuery, Page, RangeDeleted},
+    engine::{Description, Engine, ListQuery, Page, RangeDeleted, WatchQuery},
     model::{
         clock::Clock,
         entry::Entry,
@@ -18,8 +18,39 @@ use nanokv::{
 
 use crate::support::{
     fault::Fault,
-    plain::{PlainEngine, Store, entry_bytes},
+    plain::{PlainEngine, Store, entry_bytes, watch::Watch},
 };
+
+const CAPABILITIES: &[&str] = &[
+    "Batch",
+    "Delete",
+    "DeleteRange",
+    "Get",
+    "Increment",
+    "List",
+    "Pipeline",
+    "Set",
+    "Touch",
+    "Transact",
+    "Watch",
+    "request_id",
+];
+
+const CLAIMED: &[&str] = &[
+    "Batch",
+    "Delete",
+    "DeleteRange",
+    "Get",
+    "Increment",
+    "List",
+    "Pipeline",
+    "Set",
+    "Touch",
+    "Transact",
+    "Unheard",
+    "Watch",
+    "request_id",
+];
 
 impl Engine for PlainEngine {
     fn describe(&self) -> Description {
@@ -33,33 +64,10 @@ impl Engine for PlainEngine {
             store_id: self.store_id.clone(),
             version,
             now: self.clock.now(),
-            capabilities: if self.has(Fault::ClaimsWhatIsNotBuilt) {
-                &[
-                    "Batch",
-                    "Delete",
-                    "DeleteRange",
-                    "Get",
-                    "Increment",
-                    "List",
-                    "Pipeline",
-                    "Set",
-                    "Touch",
-                    "Transact",
-                    "Unheard",
-                ]
-            } else {
-                &[
-                    "Batch",
-                    "Delete",
-                    "DeleteRange",
-                    "Get",
-                    "Increment",
-                    "List",
-                    "Pipeline",
-                    "Set",
-                    "Touch",
-                    "Transact",
-                ]
+            capabilities: match (self.has(Fault::ClaimsWhatIsNotBuilt), self.remembers()) {
+                (true, _) => CLAIMED,
+                (false, true) => CAPABILITIES,
+                (false, false) => CAPABILITIES.split_last().unwrap().1,
             },
             memory_max: Some(self.memory_max),
         }
@@ -155,8 +163,18 @@ impl Engine for PlainEngine {
         self.delete_range_once_at_once(once, range, entries_max)
     }
 
+    type Watch = Watch;
+
+    async fn watch(&self, query: WatchQuery) -> Result<Watch, Error> {
+        self.begin(query)
+    }
+
     async fn list(&self, query: ListQuery<'_>) -> Result<Page, Error> {
-        let store = self.store();
+        let mut store = self.store();
+        if !self.has(Fault::ListKeepsNothing) {
+            let version = store.version();
+            store.history.arm(self.clock.now(), version);
+        }
         let mut entries: Vec<Entry> = Vec::new();
         let mut bytes = 0;
         let mut more = false;

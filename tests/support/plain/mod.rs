@@ -2,20 +2,23 @@
 //! means can be read off it, and it can be broken on purpose.
 
 mod calls;
+mod history;
 mod once;
 mod transact;
+mod watch;
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use nanokv::{
-    engine::memory::requests::Config,
+    engine::memory,
     model::{
         clock::{Clock, held::HeldClock},
         entry::{Entry, reply_bytes},
         error::Error,
+        event::{Event, EventKind},
         expiry::ExpiryRules,
         mutation::{Change, Current, Effect, Mutation},
         operation::{Applied, Read},
@@ -25,7 +28,10 @@ use nanokv::{
     },
 };
 
-use crate::support::{fault::Fault, plain::once::Answered};
+use crate::support::{
+    fault::Fault,
+    plain::{history::History, once::Answered},
+};
 
 /// Everything under one lock.
 pub(crate) struct PlainEngine {
@@ -33,17 +39,18 @@ pub(crate) struct PlainEngine {
     rules: ExpiryRules,
     memory_max: u64,
     fault: Option<Fault>,
-    requests: Config,
+    requests: memory::requests::Config,
     answered: Mutex<Vec<Answered>>,
     store_id: String,
     began: Version,
-    store: Mutex<Store>,
+    store: Arc<Mutex<Store>>,
 }
 
 #[derive(Clone)]
 struct Store {
     entries: BTreeMap<String, Entry>,
     version: i64,
+    history: History,
 }
 
 impl PlainEngine {
@@ -60,15 +67,26 @@ impl PlainEngine {
             rules,
             memory_max,
             fault,
-            requests: Config::default(),
+            requests: memory::requests::Config::default(),
             answered: Mutex::default(),
             began: Version::new(version).unwrap(),
             store_id: uuid::Uuid::new_v4().to_string(),
-            store: Mutex::new(Store {
+            store: Arc::new(Mutex::new(Store {
                 entries: BTreeMap::new(),
                 version,
-            }),
+                history: History::new(
+                    memory::history::Config::default(),
+                    Version::new(version).unwrap(),
+                ),
+            })),
         }
+    }
+
+    /// Keeps so much of the past.
+    pub(crate) fn keeping(self, config: memory::history::Config) -> Self {
+        let history = History::new(config, self.began);
+        self.store().history = history;
+        self
     }
 
     fn has(&self, fault: Fault) -> bool {
@@ -164,8 +182,10 @@ impl PlainEngine {
             }
             (Effect::Remove, current) => {
                 store.entries.remove(mutation.key.as_str());
+                let version = store.next_version();
+                self.record_removal(store, EventKind::Delete, current.as_ref(), version);
                 Ok(Applied {
-                    version: Some(store.next_version()),
+                    version: Some(version),
                     entry: current.filter(|_| returns_previous(mutation)),
                     ..Applied::default()
                 })
@@ -203,6 +223,7 @@ impl PlainEngine {
         let stored = Some(self.stored(value));
         let entry = Entry::new(key.to_owned(), stored, version, deadline);
         store.entries.insert(key.to_owned(), entry.clone());
+        self.record(store, EventKind::Put, entry.clone(), current.clone());
         let previous = if self.has(Fault::PreviousIsNew) {
             current.and(Some(entry))
         } else {
@@ -232,6 +253,11 @@ impl PlainEngine {
         let key = entry.key().to_owned();
         let entry = Entry::new(key.clone(), entry.value().cloned(), version, deadline);
         let shown = self.shown(&entry, omits_value(mutation));
+        if self.has(Fault::WatchTellsTouch) {
+            let (key, value) = entry.clone().into_parts();
+            let told = Entry::new(key, value, store.next_version(), deadline);
+            self.record(store, EventKind::Put, told, None);
+        }
         store.entries.insert(key, entry);
         Applied {
             retimed: true,
@@ -267,11 +293,35 @@ impl PlainEngine {
             .get(key)
             .is_some_and(|entry| !self.alive(entry))
         {
-            store.entries.remove(key);
+            let expired = store.entries.remove(key);
             if !self.has(Fault::ExpiryTakesNoVersion) {
                 store.next_version();
             }
+            let version = store.version();
+            self.record_removal(store, EventKind::Expire, expired.as_ref(), version);
         }
+    }
+
+    fn record_removal(
+        &self,
+        store: &mut Store,
+        kind: EventKind,
+        removed: Option<&Entry>,
+        version: Version,
+    ) {
+        if let Some(removed) = removed {
+            let gone = Entry::new(removed.key().to_owned(), None, version, None);
+            self.record(store, kind, gone, Some(removed.clone()));
+        }
+    }
+
+    fn record(&self, store: &mut Store, kind: EventKind, entry: Entry, previous: Option<Entry>) {
+        let event = Event {
+            kind,
+            entry,
+            previous,
+        };
+        store.history.record(event, self.clock.now());
     }
 
     fn sweep(&self) {

@@ -39,6 +39,10 @@ impl PlainEngine {
         Self { requests, ..self }
     }
 
+    pub(super) fn remembers(&self) -> bool {
+        self.requests.ids_max > 0
+    }
+
     pub(super) fn mutate_once_at_once(
         &self,
         once: Once<'_>,

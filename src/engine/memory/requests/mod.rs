@@ -38,6 +38,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Requests<L = Mutex<Window>> {
     window: L,
+    ids_max: usize,
 }
 
 /// What shall become of a request.
@@ -62,7 +63,13 @@ impl<L: Lock<Window>> Requests<L> {
     pub(super) fn new(config: Config) -> Self {
         Self {
             window: L::new(Window::new(config)),
+            ids_max: config.ids_max,
         }
+    }
+
+    /// Whether it remembers any.
+    pub(super) const fn remembers(&self) -> bool {
+        self.ids_max > 0
     }
 
     /// Waits until the request does not run, and says what shall become of it.

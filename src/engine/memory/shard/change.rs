@@ -7,6 +7,7 @@ use crate::{
         slab::Handle,
     },
     model::{
+        event::EventKind,
         key::Key,
         time::UnixMillis,
         value::{Value, ValueRef},
@@ -52,17 +53,42 @@ impl Shard {
     /// existence passes here, in the order of versions; what follows changes (a
     /// history, a journal) has its place here.
     pub(super) fn commit(&mut self, change: Change<'_>, version: Version) {
-        match change {
-            Change::Put(put) => self.store(put, version),
-            Change::Delete { handle } | Change::Expire { handle } => self.remove(handle),
+        if self.recorder.is_armed() {
+            self.commit_and_record(change, version);
+        } else {
+            self.make(change, version);
         }
     }
 
-    fn store(&mut self, put: Put<'_>, version: Version) {
-        let key = put.key.as_bytes();
-        let Some(handle) = self.find_slot(&put) else {
-            return;
+    fn commit_and_record(&mut self, change: Change<'_>, version: Version) {
+        let (kind, there) = match &change {
+            Change::Put(put) => (EventKind::Put, put.replaced),
+            Change::Delete { handle } => (EventKind::Delete, Some(*handle)),
+            Change::Expire { handle } => (EventKind::Expire, Some(*handle)),
         };
+        let large = there.and_then(|handle| self.large(handle));
+        let before = there.map_or(&[][..], |handle| record::whole(self.slab.slot(handle)));
+        self.recorder.open(kind, version, before, large);
+        let stored = self.make(change, version);
+        let large = stored.and_then(|handle| self.large(handle));
+        let after = stored.map_or(&[][..], |handle| record::whole(self.slab.slot(handle)));
+        self.recorder.close(after, large);
+    }
+
+    /// Where the entry stands that was stored.
+    fn make(&mut self, change: Change<'_>, version: Version) -> Option<Handle> {
+        match change {
+            Change::Put(put) => self.store(put, version),
+            Change::Delete { handle } | Change::Expire { handle } => {
+                self.remove(handle);
+                None
+            }
+        }
+    }
+
+    fn store(&mut self, put: Put<'_>, version: Version) -> Option<Handle> {
+        let key = put.key.as_bytes();
+        let handle = self.find_slot(&put)?;
         let mut number = [0; 8];
         let payload = match put.large {
             Some(value) => Payload::External(self.externals.insert(value)),
@@ -79,6 +105,7 @@ impl Shard {
         if let Some(deadline) = put.deadline {
             self.wheel.register(handle, deadline, &mut self.slab);
         }
+        Some(handle)
     }
 
     /// The slot to write to, with nothing left of what was in it.
@@ -106,6 +133,14 @@ impl Shard {
             hash(hasher, slab.key(handle))
         });
         self.slab.remove(handle);
+    }
+
+    /// The value of an entry, if it stands outside of the slot.
+    fn large(&self, handle: Handle) -> Option<Value> {
+        match self.record(handle)?.payload {
+            Payload::External(number) => self.externals.get(number).cloned(),
+            Payload::Inline(_) => None,
+        }
     }
 
     fn drop_external(&mut self, handle: Handle) {

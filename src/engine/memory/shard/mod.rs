@@ -6,20 +6,21 @@ mod change;
 mod demand;
 mod place;
 mod scan;
+mod snapshot;
 mod sweep;
 
 #[cfg(test)]
 mod check;
 
-use std::hash::BuildHasher;
+use std::{hash::BuildHasher, sync::Arc};
 
-use bytes::Bytes;
 use foldhash::quality::RandomState;
 
 use crate::{
     engine::memory::{
         account::{Account, MemoryUsage},
         external::Externals,
+        history::recorder::{Recorder, Signal},
         order::Order,
         record::{self, Payload, Record},
         slab::{Handle, Slab},
@@ -34,7 +35,7 @@ use crate::{
         key::Key,
         operation::Read,
         time::UnixMillis,
-        value::{Kind, Text, Value},
+        value::Value,
     },
 };
 
@@ -43,6 +44,7 @@ pub(super) use crate::engine::memory::shard::{
     demand::Demand,
     place::Place,
     scan::{Scan, Scanned},
+    snapshot::{Look, Looked},
 };
 
 /// Entries by hash, by key and by deadline.
@@ -54,6 +56,7 @@ pub(super) struct Shard {
     wheel: Wheel,
     externals: Externals,
     hasher: RandomState,
+    recorder: Recorder,
     /// What the account of the store knows of this shard.
     settled: u64,
     /// Large values that are gone, to be freed when the lock is not held.
@@ -95,7 +98,8 @@ impl Room {
 }
 
 impl Shard {
-    pub(super) fn new(now: UnixMillis, hasher: RandomState) -> Self {
+    /// An empty one, whose changes are told to `signal` while it is armed.
+    pub(super) fn new(now: UnixMillis, hasher: RandomState, signal: Arc<Signal>) -> Self {
         Self {
             slab: Slab::new(),
             table: Table::new(),
@@ -103,6 +107,7 @@ impl Shard {
             wheel: Wheel::new(now),
             externals: Externals::default(),
             hasher,
+            recorder: Recorder::new(signal),
             settled: 0,
             gone: Vec::new(),
         }
@@ -154,8 +159,14 @@ impl Shard {
             external: bytes(self.externals.bytes()),
             requests: 0,
             total: bytes(self.bytes()),
+            history: bytes(self.recorder.bytes()),
             entries: bytes(self.table.len()),
         }
+    }
+
+    /// The changes that it records, or would if it were armed.
+    pub(super) const fn recorder(&mut self) -> &mut Recorder {
+        &mut self.recorder
     }
 
     /// Tells the account what it takes up now.
@@ -197,26 +208,12 @@ impl Shard {
     }
 
     fn entry(&self, record: &Record<'_>, omit_value: bool) -> Entry {
-        let value = if omit_value { None } else { self.value(record) };
-        // Only keys come in, and they are UTF-8.
-        let key = String::from_utf8_lossy(record.key).into_owned();
-        Entry::new(key, value, record.version, record.deadline)
-    }
-
-    fn value(&self, record: &Record<'_>) -> Option<Value> {
-        let bytes = match record.payload {
-            Payload::External(number) => return self.externals.get(number).cloned(),
-            Payload::Inline(bytes) => bytes,
+        let value = match record.payload {
+            _ if omit_value => None,
+            Payload::External(number) => self.externals.get(number).cloned(),
+            Payload::Inline(bytes) => record.value(bytes),
         };
-        match record.kind {
-            Kind::Number => record.number().map(Value::Number),
-            Kind::Data => Some(Value::Data(Bytes::copy_from_slice(bytes))),
-            // Never `Err`: it went in as text.
-            Kind::Text => Some(
-                Text::from_utf8(Bytes::copy_from_slice(bytes))
-                    .map_or_else(Value::Data, Value::Text),
-            ),
-        }
+        record.entry(value)
     }
 }
 

@@ -12,7 +12,7 @@ mod whole;
 use crate::{
     engine::{
         Engine,
-        memory::{Config, Memory, requests, sweep},
+        memory::{Config, Memory, history, requests, sweep},
     },
     model::{
         clock::held::HeldClock,
@@ -29,13 +29,17 @@ use crate::{
 const START: u64 = 1_700_000_000_000;
 
 /// A store that may take up so many bytes, and its clock.
-fn store(memory_max: u64, shards: usize) -> (Memory<HeldClock>, HeldClock) {
+pub(in crate::engine::memory) fn store(
+    memory_max: u64,
+    shards: usize,
+) -> (Memory<HeldClock>, HeldClock) {
     let clock = HeldClock::at(UnixMillis::new(START));
     let config = Config {
         memory_max,
         shards,
         requests: requests::Config::default(),
         expiry: ExpiryRules::default(),
+        history: history::Config::default(),
     };
     (Memory::open(config, clock.clone()), clock)
 }

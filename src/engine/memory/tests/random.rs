@@ -8,7 +8,7 @@ use crate::{
     engine::{
         Engine, ListQuery,
         memory::{
-            Config, Memory, requests, sweep,
+            Config, Memory, history, requests, sweep,
             tests::{
                 model::{self, Model},
                 steps::{Does, Holds, If, Listing, Op, Step, When, step},
@@ -83,6 +83,7 @@ impl Pair {
                 default_ttl_ms: model::DEFAULT_TTL_MS,
                 ttl_ms_max: model::TTL_MS_MAX,
             },
+            history: history::Config::default(),
         };
         let memory = Memory::open(config, clock.clone());
         let model = Model::new(START, memory.describe().version);

@@ -1,0 +1,107 @@
+//! A server in this process: the true one, or any other services behind the
+//! same gate.
+
+use std::net::SocketAddr;
+
+use hyper::body::Incoming;
+use nanokv::{
+    client::{Client, config::Config, retry::Policy},
+    engine::memory::{self, Memory},
+    gate::{self, call::Gate, opening::Opening, request::RequestBody, state::State},
+    grpc,
+    model::{clock::held::HeldClock, time::UnixMillis},
+    serve::{
+        self,
+        bind::bind,
+        connection::{Context, Services},
+        run::run,
+        stop::{Stop, StopHandle},
+    },
+};
+use tokio::task::JoinSet;
+use tonic::{codegen::http::Request, service::Routes};
+use tower::ServiceExt;
+
+/// 2026-01-01.
+pub(crate) const START: u64 = 1_767_225_600_000;
+
+/// Serves until it is dropped.
+pub(crate) struct Served {
+    address: SocketAddr,
+    clock: HeldClock,
+    _stop: StopHandle,
+    _tasks: JoinSet<()>,
+}
+
+impl Served {
+    /// A memory store.
+    pub(crate) fn store() -> Self {
+        Self::start(|opening, state| grpc::services(opening, state, grpc::Config::default()))
+    }
+
+    /// Other services.
+    pub(crate) fn routes(routes: Routes) -> Self {
+        // The router's own future cannot be moved.
+        type Call = Request<RequestBody<Incoming>>;
+        Self::start(|_, _| ServiceExt::<Call>::map_future(routes, Box::pin))
+    }
+
+    fn start<S: Services>(services: impl FnOnce(Opening<Memory<HeldClock>>, State) -> S) -> Self {
+        let (opening, state) = (Opening::new(), State::new());
+        let context = Context {
+            config: serve::config::Config {
+                workers: 1,
+                ..serve::config::Config::default()
+            },
+            services: services(opening.clone(), state.clone()),
+            gate: Gate::new(gate::config::Config::default(), state, grpc::wire()),
+        };
+        let bound = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = bound.address();
+        let clock = HeldClock::at(UnixMillis::new(START));
+        let open = {
+            let clock = clock.clone();
+            async { Ok(Memory::open(memory::Config::default(), clock)) }
+        };
+        let (handle, stop) = Stop::new();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move { run(bound, context, opening, open, stop).await.unwrap() });
+        Self {
+            address,
+            clock,
+            _stop: handle,
+            _tasks: tasks,
+        }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn clock(&self) -> &HeldClock {
+        &self.clock
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        client(self.address)
+    }
+}
+
+/// A client that does not wait long between its attempts.
+pub(crate) fn client(address: SocketAddr) -> Client {
+    Client::with_config(address.to_string(), impatient()).unwrap()
+}
+
+pub(crate) fn impatient() -> Config {
+    let millisecond = std::time::Duration::from_millis(1);
+    Config {
+        retry: Policy {
+            backoff: millisecond,
+            backoff_max: millisecond,
+            ..Policy::default()
+        },
+        // What is waited for comes long before; only what is broken passes it.
+        call_timeout: std::time::Duration::from_mins(1),
+        ..Config::default()
+    }
+}
