@@ -36,7 +36,15 @@ impl Config {
     pub fn shared(mut self) -> Self {
         self.gate.message_bytes_max = self.grpc.limits.message_bytes_max;
         self.memory.expiry = self.grpc.expiry;
+        // Beside the entries, which may fill all of it.
+        let share = usize::try_from(self.memory.memory_max / 16).unwrap_or(usize::MAX);
+        let requests = &mut self.memory.requests;
+        requests.bytes_max = requests.bytes_max.min(share);
+        let requests = *requests;
         let told = &mut self.grpc.others;
+        told.request_ids_max = wire(requests.ids_max);
+        told.request_ids_bytes_max = wire(requests.bytes_max);
+        told.request_id_window_ms = wire(requests.window_ms);
         let history = self.memory.history;
         told.watch_history_events_max = wire(history.events_max);
         told.watch_history_bytes_max = wire(history.bytes_max);

@@ -155,6 +155,21 @@ pub static SETTINGS: &[Setting] = &[
         "Pipelines at once",
     ),
     server(
+        "request_ids_max",
+        number!(Count, 0, 1 << 24, memory.requests.ids_max),
+        "Requests with a request_id that are remembered; 0: none can have one",
+    ),
+    server(
+        "request_ids_bytes_max",
+        number!(Bytes, 1 << 10, BYTES_LIMIT, memory.requests.bytes_max),
+        "Bytes of these and of their replies; at most a sixteenth of memory_max",
+    ),
+    server(
+        "request_id_window_ms",
+        number!(Millis, 1, 365 * DAY_MS, memory.requests.window_ms),
+        "Milliseconds for which they are remembered at most",
+    ),
+    server(
         "watchers_max",
         number!(Count, 0, 1 << 20, grpc.watchers_max),
         "Watches at once",

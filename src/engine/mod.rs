@@ -3,7 +3,7 @@
 pub mod memory;
 mod watch;
 
-use std::future::Future;
+use std::future::{Future, ready};
 
 use tokio_stream::Stream;
 
@@ -13,6 +13,7 @@ use crate::model::{
     entry::Entry,
     error::Error,
     mutation::Mutation,
+    once::Once,
     operation::{Applied, Operation, Outcome, Read},
     range::Range,
     time::UnixMillis,
@@ -40,6 +41,28 @@ pub trait Engine: Send + Sync + 'static {
     /// What [`Mutation::decide`] refuses, and [`Error::MemoryFull`].
     fn mutate(&self, mutation: Mutation<'_>)
     -> impl Future<Output = Result<Applied, Error>> + Send;
+
+    /// As [`Self::mutate`], and only once: a repeat is given the first reply, or
+    /// waits for it. A request that is refused has changed nothing and is not
+    /// remembered: a repeat is carried out anew. For how long and how many are
+    /// remembered is up to the engine.
+    ///
+    /// The entry in the reply has at most `reply_bytes_max` bytes, else it is
+    /// [`Error::ReplyTooLarge`] and nothing is carried out.
+    ///
+    /// # Errors
+    /// Those of [`Self::mutate`]; [`Error::RequestIdReused`] when the id is that
+    /// of a request with other content; [`Error::Unsupported`] when the engine
+    /// remembers none.
+    fn mutate_once(
+        &self,
+        once: Once<'_>,
+        mutation: Mutation<'_>,
+        reply_bytes_max: usize,
+    ) -> impl Future<Output = Result<Applied, Error>> + Send {
+        let _ = (once, mutation, reply_bytes_max);
+        ready(Err(NOT_ONCE))
+    }
 
     /// Carries out `operations` in order, each for itself, later ones seeing
     /// what earlier ones did. One answer for each, in the same order.
@@ -72,6 +95,21 @@ pub trait Engine: Send + Sync + 'static {
         reply_bytes_max: usize,
     ) -> impl Future<Output = Result<Transacted, TransactionError>> + Send;
 
+    /// As [`Self::transact`], and only once: see [`Self::mutate_once`].
+    ///
+    /// # Errors
+    /// Those of [`Self::transact`]; for the whole, what [`Self::mutate_once`]
+    /// says of ids.
+    fn transact_once(
+        &self,
+        once: Once<'_>,
+        transaction: Transaction<'_>,
+        reply_bytes_max: usize,
+    ) -> impl Future<Output = Result<Transacted, TransactionError>> + Send {
+        let _ = (once, transaction, reply_bytes_max);
+        ready(Err(TransactionError::Whole(NOT_ONCE)))
+    }
+
     /// A page of entries in key order.
     ///
     /// # Errors
@@ -91,6 +129,22 @@ pub trait Engine: Send + Sync + 'static {
         range: &Range,
         entries_max: usize,
     ) -> impl Future<Output = Result<RangeDeleted, Error>> + Send;
+
+    /// As [`Self::delete_range`], and only once: see [`Self::mutate_once`]. One
+    /// that is cut off is not remembered.
+    ///
+    /// # Errors
+    /// Those of [`Self::delete_range`], and what [`Self::mutate_once`] says of
+    /// ids.
+    fn delete_range_once(
+        &self,
+        once: Once<'_>,
+        range: &Range,
+        entries_max: usize,
+    ) -> impl Future<Output = Result<RangeDeleted, Error>> + Send {
+        let _ = (once, range, entries_max);
+        ready(Err(NOT_ONCE))
+    }
 
     /// What a watch tells: see [`Self::watch`].
     type Watch: Stream<Item = Result<WatchItem, Error>> + Send + 'static;
@@ -113,6 +167,11 @@ pub trait Engine: Send + Sync + 'static {
     fn tend(&self) -> impl Future<Output = ()> + Send;
 }
 
+/// What an engine says that remembers no requests.
+const NOT_ONCE: Error = Error::Unsupported {
+    capability: "request_id",
+};
+
 /// What a store is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
@@ -124,7 +183,8 @@ pub struct Description {
     pub version: Version,
     /// The store's clock.
     pub now: UnixMillis,
-    /// The rpcs that it carries out, in alphabetical order.
+    /// The rpcs that it carries out, in alphabetical order; then `request_id`,
+    /// when it remembers requests.
     pub capabilities: &'static [&'static str],
     /// How many bytes of memory it may take up; `None`: it holds none.
     pub memory_max: Option<u64>,

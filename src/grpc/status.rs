@@ -113,6 +113,11 @@ impl From<&Error> for Failure {
                 "reply_bytes_max",
                 u64::try_from(*reply_bytes_max).unwrap_or(u64::MAX),
             ),
+            Error::RequestIdReused => Self::new(
+                Code::AlreadyExists,
+                "REQUEST_ID_REUSED",
+                "this request_id was given to another request",
+            ),
             Error::VersionCompacted { oldest } => Self::new(
                 Code::OutOfRange,
                 "VERSION_COMPACTED",
@@ -302,6 +307,7 @@ const fn concerns_key(error: &Error) -> bool {
         Error::Invalid(_)
         | Error::MemoryFull { .. }
         | Error::ReplyTooLarge { .. }
+        | Error::RequestIdReused
         | Error::VersionCompacted { .. }
         | Error::VersionAhead { .. }
         | Error::WatchTooSlow { .. }

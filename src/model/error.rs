@@ -51,6 +51,8 @@ pub enum Error {
         /// How many bytes a reply may have.
         reply_bytes_max: usize,
     },
+    /// The id of the request was given to another one within the window.
+    RequestIdReused,
     /// A watch would begin before what is kept of the changes: begin later, or
     /// with a snapshot.
     VersionCompacted {

@@ -9,6 +9,7 @@ pub mod expiry;
 pub mod key;
 pub mod limits;
 pub mod mutation;
+pub mod once;
 pub mod operation;
 pub mod range;
 pub mod time;

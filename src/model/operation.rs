@@ -42,6 +42,19 @@ pub enum Outcome {
     Applied(Applied),
 }
 
+impl Outcome {
+    /// How many bytes the entry that it answers takes up in a reply: see
+    /// [`crate::model::entry::reply_bytes`].
+    #[must_use]
+    pub fn reply_bytes(&self) -> usize {
+        let entry = match self {
+            Self::Read(entry) => entry.as_ref(),
+            Self::Applied(applied) => applied.entry.as_ref(),
+        };
+        entry.map_or(0, Entry::reply_bytes)
+    }
+}
+
 /// What an accepted change did. Which fields say something follows from the
 /// change; the others are `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

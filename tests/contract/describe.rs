@@ -57,6 +57,7 @@ async fn capabilities_are_the_rpcs_that_are_built(server: Server) {
         "Touch",
         "Transact",
         "Watch",
+        "request_id",
     ];
     assert_eq!(kv.describe().await.capabilities, built);
 }

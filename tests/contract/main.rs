@@ -33,6 +33,10 @@ mod pages;
 #[cfg(test)]
 mod pipeline;
 #[cfg(test)]
+mod request_ids;
+#[cfg(test)]
+mod request_ids_several;
+#[cfg(test)]
 mod resuming;
 #[cfg(test)]
 mod sizes;
@@ -45,8 +49,6 @@ mod touch;
 mod transact;
 #[cfg(test)]
 mod transact_refused;
-#[cfg(test)]
-mod unbuilt;
 #[cfg(test)]
 mod values;
 #[cfg(test)]

@@ -193,6 +193,12 @@ mod table {
             provoke::reply_too_large
         ),
         row!(
+            "REQUEST_ID_REUSED",
+            AlreadyExists,
+            [],
+            provoke::request_id_reused
+        ),
+        row!(
             "VERSION_COMPACTED",
             OutOfRange,
             ["oldest_version" = ANY],

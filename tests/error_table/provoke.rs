@@ -263,12 +263,27 @@ pub(crate) async fn reply_too_large() -> Seen {
     }
 }
 
+pub(crate) async fn request_id_reused() -> Seen {
+    let mut client = client().await;
+    let under_the_same_id = |key: &str| proto::SetRequest {
+        request_id: "id".into(),
+        ..set(key, text("1"))
+    };
+    client.set(under_the_same_id("a")).await.unwrap();
+    client.set(under_the_same_id("b")).await.unwrap_err().into()
+}
+
 pub(crate) async fn request_id() -> Seen {
+    let settings = Settings {
+        request_ids_max: 0,
+        ..Settings::default()
+    };
     let request = proto::SetRequest {
         request_id: "id".into(),
         ..set("a", text("1"))
     };
-    client().await.set(request).await.unwrap_err().into()
+    let mut client = client_of(settings).await;
+    client.set(request).await.unwrap_err().into()
 }
 
 fn asked(service: &str) -> HealthCheckRequest {

@@ -28,6 +28,7 @@ use crate::support::{plain::PlainEngine, words::START};
 /// What differs from a server as it comes.
 pub(crate) struct Settings {
     pub(crate) memory_max: u64,
+    pub(crate) request_ids_max: usize,
     pub(crate) pipelines_max: usize,
     pub(crate) watchers_max: usize,
     pub(crate) history_events_max: usize,
@@ -41,6 +42,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             memory_max: 1 << 30,
+            request_ids_max: 8,
             pipelines_max: 8,
             watchers_max: 8,
             history_events_max: 100,
@@ -83,6 +85,10 @@ impl Server {
         let address = bound.address();
         let (stop_handle, stop) = Stop::new();
         let (opens, memory_max) = (settings.opens, settings.memory_max);
+        let requests = memory::requests::Config {
+            ids_max: settings.request_ids_max,
+            ..Default::default()
+        };
         let events_max = settings.history_events_max;
         let open = async move {
             if !opens {
@@ -94,7 +100,9 @@ impl Server {
                 events_max,
                 ..Default::default()
             };
-            Ok(PlainEngine::new(clock, rules, memory_max, None).keeping(history))
+            Ok(PlainEngine::new(clock, rules, memory_max, None)
+                .keeping(history)
+                .remembering(requests))
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { run(bound, context, opening, open, stop).await.unwrap() });

@@ -60,6 +60,12 @@ impl<'a, R: Rpc> Call<'a, R> {
         }
     }
 
+    /// Must fail because its `request_id` is that of something else.
+    pub(crate) async fn reused(self) {
+        let refusal = self.refused(Code::AlreadyExists).await;
+        assert_eq!(refusal.reason, "REQUEST_ID_REUSED");
+    }
+
     /// Must fail with `INVALID_ARGUMENT` for this field.
     pub(crate) async fn invalid(self, field: &str) -> Refusal {
         let refusal = self.refused(Code::InvalidArgument).await;

@@ -100,6 +100,18 @@ pub(crate) enum Fault {
     DeleteRangeTakesEnd,
     /// All removals of a `DeleteRange` share a version.
     DeleteRangeTakesOneVersion,
+    /// A request that was answered is carried out again.
+    RepeatDoneAgain,
+    /// The id of another request is taken for a repeat.
+    RepeatOfAnotherAnswered,
+    /// A repeat is answered without the entry of the first reply.
+    RepeatForgetsPrevious,
+    /// A refusal is given again although the change could be made now.
+    RefusalRemembered,
+    /// Requests are remembered for ever.
+    RequestIdsForEver,
+    /// Any number of requests is remembered.
+    RequestIdsUnbounded,
     /// The store grows without a limit.
     MemoryUnbounded,
     /// A full store refuses every Set, also one that does not grow it.

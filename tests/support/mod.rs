@@ -3,6 +3,7 @@
 
 pub(crate) mod call;
 pub(crate) mod fault;
+pub(crate) mod identified;
 pub(crate) mod kv;
 pub(crate) mod pipeline;
 pub(crate) mod plain;

@@ -30,6 +30,7 @@ pub(crate) struct Server {
     limits: Limits,
     rules: ExpiryRules,
     memory_max: u64,
+    requests: memory::requests::Config,
     history: memory::history::Config,
     began: UnixMillis,
 }
@@ -65,6 +66,7 @@ impl Server {
             limits: Limits::default(),
             rules: ExpiryRules::default(),
             memory_max: 1 << 30,
+            requests: memory::requests::Config::default(),
             history: memory::history::Config::default(),
             began: START,
         }
@@ -85,6 +87,12 @@ impl Server {
 
     pub(crate) fn memory_max(self, memory_max: u64) -> Self {
         Self { memory_max, ..self }
+    }
+
+    /// How many requests are remembered, and for how long.
+    pub(crate) fn requests(mut self, change: impl FnOnce(&mut memory::requests::Config)) -> Self {
+        change(&mut self.requests);
+        self
     }
 
     pub(crate) fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
@@ -111,10 +119,12 @@ impl Server {
     pub(crate) async fn start(self) -> Kv {
         let clock = HeldClock::at(self.began);
         let (expiry, memory_max, history) = (self.rules, self.memory_max, self.history);
+        let requests = self.requests;
         let running = match self.engine {
             EngineChoice::Memory => {
                 let config = memory::Config {
                     memory_max,
+                    requests,
                     expiry,
                     shards: 64,
                     history,
@@ -123,7 +133,7 @@ impl Server {
             }
             EngineChoice::Plain(fault) => {
                 let engine = PlainEngine::new(clock.clone(), expiry, memory_max, fault);
-                self.run(engine.keeping(history))
+                self.run(engine.keeping(history).remembering(requests))
             }
         };
         Kv::connect(Arc::new(running), clock).await

@@ -6,6 +6,7 @@ use nanokv::{
         entry::Entry,
         error::Error,
         mutation::Mutation,
+        once::Once,
         operation::{Applied, Operation, Outcome, Read},
         range::Range,
         transaction::{Transacted, Transaction, TransactionError},
@@ -35,6 +36,35 @@ impl<E: Engine> Engine for Unswept<E> {
         reply_bytes_max: usize,
     ) -> Vec<Result<Outcome, Error>> {
         self.0.batch(operations, reply_bytes_max).await
+    }
+
+    async fn mutate_once(
+        &self,
+        once: Once<'_>,
+        mutation: Mutation<'_>,
+        reply_bytes_max: usize,
+    ) -> Result<Applied, Error> {
+        self.0.mutate_once(once, mutation, reply_bytes_max).await
+    }
+
+    async fn transact_once(
+        &self,
+        once: Once<'_>,
+        transaction: Transaction<'_>,
+        reply_bytes_max: usize,
+    ) -> Result<Transacted, TransactionError> {
+        self.0
+            .transact_once(once, transaction, reply_bytes_max)
+            .await
+    }
+
+    async fn delete_range_once(
+        &self,
+        once: Once<'_>,
+        range: &Range,
+        entries_max: usize,
+    ) -> Result<RangeDeleted, Error> {
+        self.0.delete_range_once(once, range, entries_max).await
     }
 
     async fn list(&self, query: ListQuery<'_>) -> Result<Page, Error> {

@@ -18,6 +18,8 @@ pub struct MemoryUsage {
     pub wheel: u64,
     /// Large values, which stand outside their slots.
     pub external: u64,
+    /// Requests that are to be carried out only once, and their replies.
+    pub requests: u64,
     /// All of these together: what counts against `memory_max`.
     pub total: u64,
     /// The changes that are kept for watches: within what the total leaves of
@@ -35,6 +37,7 @@ impl AddAssign for MemoryUsage {
         self.order += other.order;
         self.wheel += other.wheel;
         self.external += other.external;
+        self.requests += other.requests;
         self.total += other.total;
         self.history += other.history;
         self.entries += other.entries;

@@ -2,7 +2,10 @@
 
 use sysinfo::System;
 
-use crate::{engine::memory::history, model::expiry::ExpiryRules};
+use crate::{
+    engine::memory::{history, requests},
+    model::expiry::ExpiryRules,
+};
 
 /// The share of the machine's memory that a store may take up by default.
 const MEMORY_PERCENT: u64 = 60;
@@ -18,6 +21,8 @@ pub struct Config {
     /// Into how many parts the keys are split, each with a lock of its own:
     /// rounded up to a power of two, at most 4096.
     pub shards: usize,
+    /// How many requests are remembered, to be carried out only once.
+    pub requests: requests::Config,
     /// What holds for deadlines.
     pub expiry: ExpiryRules,
     /// How much of the past is kept for watches.
@@ -30,6 +35,7 @@ impl Default for Config {
         Self {
             memory_max: memory_bytes() / 100 * MEMORY_PERCENT,
             shards: 64,
+            requests: requests::Config::default(),
             expiry: ExpiryRules::default(),
             history: history::Config::default(),
         }

@@ -2,3 +2,22 @@
 //! own here.
 
 pub(super) use parking_lot::{Mutex, MutexGuard};
+
+/// A lock around a `T`, whoever makes it.
+pub(super) trait Lock<T> {
+    /// Not locked.
+    fn new(value: T) -> Self;
+
+    /// Does something while it is locked.
+    fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R;
+}
+
+impl<T> Lock<T> for Mutex<T> {
+    fn new(value: T) -> Self {
+        Self::new(value)
+    }
+
+    fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+        work(&mut self.lock())
+    }
+}

@@ -10,8 +10,10 @@ mod guards;
 pub mod history;
 mod list;
 mod lock;
+mod once;
 mod order;
 mod record;
+pub mod requests;
 mod shard;
 mod slab;
 mod sweep;
@@ -37,6 +39,7 @@ use crate::{
             account::Account,
             history::{History, Watch},
             lock::{Mutex, MutexGuard},
+            requests::Requests,
             shard::{Context, Request, Room, Shard},
             versions::Versions,
         },
@@ -48,6 +51,7 @@ use crate::{
         expiry::ExpiryRules,
         key::Key,
         mutation::Mutation,
+        once::Once,
         operation::{Applied, Operation, Outcome, Read},
         range::Range,
         transaction::{Transacted, Transaction, TransactionError},
@@ -67,7 +71,11 @@ const CAPABILITIES: &[&str] = &[
     "Touch",
     "Transact",
     "Watch",
+    REQUEST_ID,
 ];
+
+/// Only while some are remembered; the last of them.
+const REQUEST_ID: &str = "request_id";
 
 const SHARDS_MAX: usize = 4096;
 
@@ -88,6 +96,7 @@ pub struct Shared<C> {
     versions: Versions,
     history: History,
     account: Account,
+    requests: Requests,
     rules: ExpiryRules,
     clock: C,
     store_id: String,
@@ -114,6 +123,7 @@ impl<C: Clock> Memory<C> {
             versions,
             history,
             account,
+            requests: Requests::new(config.requests),
             rules: config.expiry,
             clock,
             store_id: Uuid::new_v4().to_string(),
@@ -128,8 +138,17 @@ impl<C: Clock> Memory<C> {
         for shard in &self.shards {
             usage += shard.lock().usage();
         }
+        usage.requests = u64::try_from(self.requests.bytes()).unwrap_or(u64::MAX);
+        usage.total += usage.requests;
         usage.history += u64::try_from(self.history.bytes()).unwrap_or(u64::MAX);
         usage
+    }
+
+    fn capabilities(&self) -> &'static [&'static str] {
+        match CAPABILITIES.split_last() {
+            Some((_, rpcs)) if !self.requests.remembers() => rpcs,
+            _ => CAPABILITIES,
+        }
     }
 
     fn context(&self) -> Context<'_> {
@@ -164,11 +183,15 @@ impl<C: Clock> Memory<C> {
     }
 
     fn apply(&self, mutation: Mutation<'_>) -> Result<Applied, Error> {
+        self.apply_within(mutation, Room::ANY)
+    }
+
+    fn apply_within(&self, mutation: Mutation<'_>, room: Room) -> Result<Applied, Error> {
         let request = Request::new(mutation, self.hash(mutation.key));
         let Some(mut shard) = self.lock(self.shard_of(request.hash)) else {
             return Ok(Applied::default());
         };
-        let applied = shard.apply(request, Room::ANY, self.context());
+        let applied = shard.apply(request, room, self.context());
         shard.settle(&self.account);
         let gone = shard.take_gone();
         drop(shard);
@@ -192,7 +215,7 @@ impl<C: Clock> Engine for Memory<C> {
             store_id: self.store_id.clone(),
             version: self.versions.last(),
             now: self.clock.now(),
-            capabilities: CAPABILITIES,
+            capabilities: self.capabilities(),
             memory_max: Some(self.account.memory_max()),
         }
     }
@@ -203,6 +226,15 @@ impl<C: Clock> Engine for Memory<C> {
 
     async fn mutate(&self, mutation: Mutation<'_>) -> Result<Applied, Error> {
         self.apply(mutation)
+    }
+
+    async fn mutate_once(
+        &self,
+        once: Once<'_>,
+        mutation: Mutation<'_>,
+        reply_bytes_max: usize,
+    ) -> Result<Applied, Error> {
+        once::mutate(self, once, mutation, reply_bytes_max).await
     }
 
     async fn batch(
@@ -221,12 +253,30 @@ impl<C: Clock> Engine for Memory<C> {
         transact::run(self, transaction, reply_bytes_max)
     }
 
+    async fn transact_once(
+        &self,
+        once: Once<'_>,
+        transaction: Transaction<'_>,
+        reply_bytes_max: usize,
+    ) -> Result<Transacted, TransactionError> {
+        once::transact(self, once, transaction, reply_bytes_max).await
+    }
+
     async fn list(&self, query: ListQuery<'_>) -> Result<Page, Error> {
         Ok(list::run(self, query).await)
     }
 
     async fn delete_range(&self, range: &Range, entries_max: usize) -> Result<RangeDeleted, Error> {
         delete_range::run(self, range, entries_max).await
+    }
+
+    async fn delete_range_once(
+        &self,
+        once: Once<'_>,
+        range: &Range,
+        entries_max: usize,
+    ) -> Result<RangeDeleted, Error> {
+        once::delete_range(self, once, range, entries_max).await
     }
 
     type Watch = Watch<C>;

@@ -28,6 +28,9 @@ async fn round<C: Clock>(memory: &Memory<C>) {
             tokio::task::yield_now().await;
         }
     }
+    while !memory.requests.trim(memory.clock.now(), &memory.account) {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// One step on one shard; whether that was the last for now.

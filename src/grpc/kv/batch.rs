@@ -3,14 +3,16 @@
 use prost::Message;
 
 use crate::{
+    engine::Engine,
     grpc::{
         failure::Failure,
         status,
-        wire::{request, response},
+        wire::{once, request, response},
     },
     model::{
         error::Error,
         limits::Limits,
+        once::Once,
         operation::{Operation, Outcome},
     },
     proto,
@@ -27,7 +29,9 @@ pub(in crate::grpc) struct Batch<'a> {
     /// rule.
     slots: Vec<(&'static str, Option<proto::OperationResult>)>,
     /// Those without a failure, in the same order.
-    pub(in crate::grpc) operations: Vec<Operation<'a>>,
+    operations: Vec<Operation<'a>>,
+    /// Those of them that are to be carried out only once, by their place.
+    onces: Vec<(usize, Once<'a>)>,
     /// What is left for entries.
     pub(in crate::grpc) entries_bytes_max: usize,
     /// What the whole reply may have.
@@ -47,13 +51,20 @@ impl<'a> Batch<'a> {
         let mut batch = Self {
             slots: Vec::with_capacity(given.len()),
             operations: Vec::with_capacity(given.len()),
+            onces: Vec::new(),
             entries_bytes_max: limits.reply_bytes_max,
             reply_bytes_max: limits.reply_bytes_max,
         };
         for operation in given {
             let kind = operation.kind.as_ref().map_or("kind", request::kind_name);
-            let (failed, bytes) = match request::operation(operation, limits) {
-                Ok(operation) => {
+            let decoded = request::operation(operation, limits).and_then(|decoded| {
+                let once = once::in_list(operation, &decoded)?;
+                Ok((decoded, once))
+            });
+            let (failed, bytes) = match decoded {
+                Ok((operation, once)) => {
+                    let place = batch.operations.len();
+                    batch.onces.extend(once.map(|once| (place, once)));
                     batch.operations.push(operation);
                     (None, RESULT_BYTES_MAX)
                 }
@@ -67,6 +78,38 @@ impl<'a> Batch<'a> {
             batch.entries_bytes_max = batch.entries_bytes_max.saturating_sub(bytes);
         }
         Ok(batch)
+    }
+
+    /// Has them carried out: one answer for each of `operations`.
+    ///
+    /// What lies between two that are carried out only once goes to the engine
+    /// as a list. Such a one goes alone: while it waits for a repeat of itself,
+    /// it must hold nothing that others wait for.
+    pub(in crate::grpc) async fn run<E: Engine>(&self, engine: &E) -> Vec<Result<Outcome, Error>> {
+        if self.onces.is_empty() {
+            return engine.batch(&self.operations, self.entries_bytes_max).await;
+        }
+        let mut answers = Answers {
+            given: Vec::with_capacity(self.operations.len()),
+            bytes_left: self.entries_bytes_max,
+        };
+        let (mut rest, mut done) = (self.operations.as_slice(), 0);
+        for (place, once) in &self.onces {
+            let (before, from) = rest.split_at(place.saturating_sub(done).min(rest.len()));
+            if !before.is_empty() {
+                answers.add(engine.batch(before, answers.bytes_left).await);
+            }
+            if let Some((Operation::Mutate(mutation), after)) = from.split_first() {
+                let answer = engine.mutate_once(*once, *mutation, answers.bytes_left);
+                answers.add([answer.await.map(Outcome::Applied)]);
+                rest = after;
+            }
+            done = place + 1;
+        }
+        if !rest.is_empty() {
+            answers.add(engine.batch(rest, answers.bytes_left).await);
+        }
+        answers.given
     }
 
     /// A result for each operation, with the engine's answer to each of
@@ -89,6 +132,22 @@ impl<'a> Batch<'a> {
                 })
             })
             .collect()
+    }
+}
+
+/// What was answered, and what is left for entries.
+struct Answers {
+    given: Vec<Result<Outcome, Error>>,
+    bytes_left: usize,
+}
+
+impl Answers {
+    fn add(&mut self, answers: impl IntoIterator<Item = Result<Outcome, Error>>) {
+        for answer in answers {
+            let bytes = answer.as_ref().map_or(0, Outcome::reply_bytes);
+            self.bytes_left = self.bytes_left.saturating_sub(bytes);
+            self.given.push(answer);
+        }
     }
 }
 

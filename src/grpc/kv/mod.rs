@@ -15,9 +15,15 @@ use crate::{
         pipeline::{Answers, Pipelines},
         status,
         watch::{Watches, Watching},
-        wire::{request, response, watch},
+        wire::{once, request, response, watch},
     },
-    model::{error::Error, limits::Limits, mutation::Mutation, operation::Applied},
+    model::{
+        error::{Error, Invalid},
+        limits::Limits,
+        mutation::Mutation,
+        once::Content,
+        operation::Applied,
+    },
     proto::{self, kv_service_server::KvService},
 };
 
@@ -53,8 +59,13 @@ impl<E: Engine> Kv<E> {
             .map_err(|refusal: Refusal| Failure::from(&refusal).into())
     }
 
-    async fn mutate(&self, mutation: Mutation<'_>) -> Result<Applied, Status> {
-        let applied = self.engine()?.mutate(mutation).await;
+    async fn mutate(&self, mutation: Mutation<'_>, request_id: &str) -> Result<Applied, Status> {
+        let once = once::of(request_id, || Content::of_mutation(&mutation));
+        let engine = self.engine()?;
+        let applied = match once.map_err(invalid)? {
+            None => engine.mutate(mutation).await,
+            Some(once) => engine.mutate_once(once, mutation, usize::MAX).await,
+        };
         applied.map_err(|error| status::of_key(&error, mutation.key).into())
     }
 }
@@ -78,7 +89,7 @@ impl<E: Engine> KvService for Kv<E> {
     ) -> Result<Response<proto::SetResponse>, Status> {
         let request = request.into_inner();
         let mutation = request::set(&request, &self.limits).map_err(refused)?;
-        let applied = self.mutate(mutation).await?;
+        let applied = self.mutate(mutation, &request.request_id).await?;
         Ok(Response::new(response::set(applied)))
     }
 
@@ -88,7 +99,7 @@ impl<E: Engine> KvService for Kv<E> {
     ) -> Result<Response<proto::DeleteResponse>, Status> {
         let request = request.into_inner();
         let mutation = request::delete(&request, &self.limits).map_err(refused)?;
-        let applied = self.mutate(mutation).await?;
+        let applied = self.mutate(mutation, &request.request_id).await?;
         Ok(Response::new(response::delete(applied)))
     }
 
@@ -98,7 +109,7 @@ impl<E: Engine> KvService for Kv<E> {
     ) -> Result<Response<proto::IncrementResponse>, Status> {
         let request = request.into_inner();
         let mutation = request::increment(&request, &self.limits).map_err(refused)?;
-        let applied = self.mutate(mutation).await?;
+        let applied = self.mutate(mutation, &request.request_id).await?;
         Ok(Response::new(response::increment(&applied)))
     }
 
@@ -108,7 +119,7 @@ impl<E: Engine> KvService for Kv<E> {
     ) -> Result<Response<proto::TouchResponse>, Status> {
         let request = request.into_inner();
         let mutation = request::touch(&request, &self.limits).map_err(refused)?;
-        let applied = self.mutate(mutation).await?;
+        let applied = self.mutate(mutation, &request.request_id).await?;
         Ok(Response::new(response::touch(applied)))
     }
 
@@ -118,10 +129,7 @@ impl<E: Engine> KvService for Kv<E> {
     ) -> Result<Response<proto::BatchResponse>, Status> {
         let request = request.into_inner();
         let batch = Batch::decode(&request.operations, &self.limits).map_err(refused)?;
-        let answers = self
-            .engine()?
-            .batch(&batch.operations, batch.entries_bytes_max)
-            .await;
+        let answers = batch.run(self.engine()?).await;
         let results = batch.reply(answers);
         Ok(Response::new(proto::BatchResponse { results }))
     }
@@ -148,9 +156,14 @@ impl<E: Engine> KvService for Kv<E> {
         &self,
         request: Request<proto::DeleteRangeRequest>,
     ) -> Result<Response<proto::DeleteRangeResponse>, Status> {
-        let range = request::delete_range(request.into_inner(), &self.limits).map_err(refused)?;
-        let entries_max = self.limits.delete_range_entries_max;
-        let deleted = self.engine()?.delete_range(&range, entries_max).await;
+        let request = request.into_inner();
+        let range = request::delete_range(&request, &self.limits).map_err(refused)?;
+        let once = once::of(&request.request_id, || Content::of_delete_range(&range));
+        let (engine, entries_max) = (self.engine()?, self.limits.delete_range_entries_max);
+        let deleted = match once.map_err(invalid)? {
+            None => engine.delete_range(&range, entries_max).await,
+            Some(once) => engine.delete_range_once(once, &range, entries_max).await,
+        };
         let deleted = deleted.map_err(refused)?;
         Ok(Response::new(response::delete_range(deleted)))
     }
@@ -181,6 +194,11 @@ impl<E: Engine> KvService for Kv<E> {
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn refused(error: Error) -> Status {
     Failure::from(&error).into()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn invalid(invalid: Invalid) -> Status {
+    Failure::from(&invalid).into()
 }
 
 #[cfg(test)]

@@ -8,11 +8,12 @@ use crate::{
         failure::Failure,
         kv::refused as whole,
         status,
-        wire::{request, response},
+        wire::{once, request, response},
     },
     model::{
         error::Error,
         limits::Limits,
+        once::Content,
         operation::Operation,
         transaction::{Check, Transacted, Transaction, TransactionError},
     },
@@ -39,9 +40,8 @@ impl<'a> Transact<'a> {
     /// Decodes all of it.
     ///
     /// # Errors
-    /// `UNIMPLEMENTED` for a `request_id`, else `INVALID_ARGUMENT` for the first
-    /// field that breaks a rule, with `operation_index` where it is one of an
-    /// operation.
+    /// `INVALID_ARGUMENT` for the first field that breaks a rule, with
+    /// `operation_index` where it is one of an operation.
     pub(super) fn decode(
         given: &'a proto::TransactRequest,
         limits: &Limits,
@@ -89,7 +89,15 @@ impl<'a> Transact<'a> {
                 reply_bytes_max: self.reply_bytes_max,
             }));
         };
-        engine.transact(transaction, entries_bytes_max).await
+        let request_id = &self.given.request_id;
+        let once = once::of(request_id, || Content::of_transaction(&transaction));
+        match once.map_err(|invalid| TransactionError::Whole(invalid.into()))? {
+            None => engine.transact(transaction, entries_bytes_max).await,
+            Some(once) => {
+                let transacted = engine.transact_once(once, transaction, entries_bytes_max);
+                transacted.await
+            }
+        }
     }
 
     fn reply(&self, transacted: Transacted) -> proto::TransactResponse {

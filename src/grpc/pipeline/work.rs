@@ -65,13 +65,12 @@ impl<E: Engine> Work<E> {
         &self,
         list: &proto::PipelineRequest,
     ) -> Result<(Vec<proto::OperationResult>, Share), Failure> {
-        let batch = Batch::decode(&list.operations, &self.limits)?;
-        let entries_bytes_max = batch.entries_bytes_max.saturating_sub(ID_BYTES_MAX);
+        let mut batch = Batch::decode(&list.operations, &self.limits)?;
+        batch.entries_bytes_max = batch.entries_bytes_max.saturating_sub(ID_BYTES_MAX);
         // The largest list fits alone, as the largest message does.
         let bytes = held::by_list(list).min(self.limits.message_bytes_max);
         let share = self.each.enter(bytes)?;
-        let engine = self.opening.engine()?;
-        let answers = engine.batch(&batch.operations, entries_bytes_max).await;
+        let answers = batch.run(self.opening.engine()?).await;
         Ok((batch.reply(answers), share))
     }
 }

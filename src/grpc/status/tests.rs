@@ -49,6 +49,7 @@ fn every_error() -> Vec<Error> {
         Error::ReplyTooLarge {
             reply_bytes_max: usize::MAX,
         },
+        Error::RequestIdReused,
         Error::VersionCompacted { oldest: version },
         Error::VersionAhead { current: version },
         Error::WatchTooSlow {
@@ -113,13 +114,14 @@ fn name_of_error(error: &Error) -> &'static str {
         Error::CounterOverflow { .. } => "CounterOverflow",
         Error::MemoryFull { .. } => "MemoryFull",
         Error::ReplyTooLarge { .. } => "ReplyTooLarge",
+        Error::RequestIdReused => "RequestIdReused",
         Error::VersionCompacted { .. } => "VersionCompacted",
         Error::VersionAhead { .. } => "VersionAhead",
         Error::WatchTooSlow { .. } => "WatchTooSlow",
         Error::Unsupported { .. } => "Unsupported",
     }
 }
-const ERRORS: usize = 17;
+const ERRORS: usize = 18;
 
 fn name_of_refusal(refusal: &Refusal) -> &'static str {
     match refusal {

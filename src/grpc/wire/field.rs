@@ -3,7 +3,7 @@
 use crate::{
     grpc::wire::time,
     model::{
-        error::{Error, Invalid, Rule},
+        error::{Invalid, Rule},
         expiry::Expiry,
         mutation::{Condition, TouchMode},
         value::ValueRef,
@@ -128,17 +128,6 @@ pub(super) fn mode(number: i32) -> Result<TouchMode, Invalid> {
             Rule::OutOfRange,
             format!("no TouchMode has the number {number}"),
         )),
-    }
-}
-
-/// Not built yet, and never to be ignored.
-pub(super) fn no_request_id(request_id: &str) -> Result<(), Error> {
-    if request_id.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::Unsupported {
-            capability: "request_id",
-        })
     }
 }
 

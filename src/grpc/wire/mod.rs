@@ -2,6 +2,7 @@
 //! of the contract on a field is held here or in the model's own constructors.
 
 mod field;
+pub mod once;
 pub mod page_token;
 pub mod request;
 pub mod response;

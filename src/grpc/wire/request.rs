@@ -1,7 +1,7 @@
 //! Requests to what the model knows: checked, and borrowed from the message.
 
 use crate::{
-    grpc::wire::field::{condition, expiry, missing, mode, no_request_id, stored},
+    grpc::wire::field::{condition, expiry, missing, mode, stored},
     model::{
         error::{Error, Invalid, Rule},
         key::Key,
@@ -41,10 +41,8 @@ pub fn get<'a>(request: &'a proto::GetRequest, limits: &Limits) -> Result<Read<'
 /// What a Set asks for.
 ///
 /// # Errors
-/// [`Error::Unsupported`] for a `request_id`, else [`Error::Invalid`] for the
-/// first field that breaks a rule.
+/// [`Error::Invalid`] for the first field that breaks a rule.
 pub fn set<'a>(request: &'a proto::SetRequest, limits: &Limits) -> Result<Mutation<'a>, Error> {
-    no_request_id(&request.request_id)?;
     Ok(Mutation {
         key: Key::new(&request.key, limits.key_bytes_max)?,
         change: Change::Set {
@@ -64,7 +62,6 @@ pub fn delete<'a>(
     request: &'a proto::DeleteRequest,
     limits: &Limits,
 ) -> Result<Mutation<'a>, Error> {
-    no_request_id(&request.request_id)?;
     Ok(Mutation {
         key: Key::new(&request.key, limits.key_bytes_max)?,
         change: Change::Delete {
@@ -82,7 +79,6 @@ pub fn increment<'a>(
     request: &'a proto::IncrementRequest,
     limits: &Limits,
 ) -> Result<Mutation<'a>, Error> {
-    no_request_id(&request.request_id)?;
     Ok(Mutation {
         key: Key::new(&request.key, limits.key_bytes_max)?,
         change: Change::Increment(Increment {
@@ -101,7 +97,6 @@ pub fn increment<'a>(
 /// # Errors
 /// As [`set`].
 pub fn touch<'a>(request: &'a proto::TouchRequest, limits: &Limits) -> Result<Mutation<'a>, Error> {
-    no_request_id(&request.request_id)?;
     Ok(Mutation {
         key: Key::new(&request.key, limits.key_bytes_max)?,
         change: Change::Touch {
@@ -157,10 +152,8 @@ pub fn batch(operations: &[proto::Operation], limits: &Limits) -> Result<(), Err
 /// too many.
 ///
 /// # Errors
-/// [`Error::Unsupported`] for a `request_id`, else [`Error::Invalid`] for
-/// `operations`.
+/// [`Error::Invalid`] for `operations`.
 pub fn transact(request: &proto::TransactRequest, limits: &Limits) -> Result<(), Error> {
-    no_request_id(&request.request_id)?;
     let given = request
         .checks
         .len()
@@ -201,16 +194,14 @@ pub fn own_operation<'a>(
     request: &'a proto::Operation,
     limits: &Limits,
 ) -> Result<Operation<'a>, Error> {
-    let (kind, request_id) = match &request.kind {
-        Some(kind @ operation::Kind::Set(it)) => (kind, &it.request_id),
-        Some(kind @ operation::Kind::Delete(it)) => (kind, &it.request_id),
-        Some(kind @ operation::Kind::Increment(it)) => (kind, &it.request_id),
-        Some(kind @ operation::Kind::Touch(it)) => (kind, &it.request_id),
-        Some(operation::Kind::Get(_)) | None => return operation(request, limits),
-    };
-    if request_id.is_empty() {
+    let Some((kind, _)) = request
+        .kind
+        .as_ref()
+        .map(|kind| (kind, request_id(kind)))
+        .filter(|(_, id)| !id.is_empty())
+    else {
         return operation(request, limits);
-    }
+    };
     let rule = "a transaction has one request_id, its own";
     let invalid = Invalid::new("request_id", Rule::Conflict, rule);
     Err(invalid.within(kind_name(kind)).into())
@@ -246,11 +237,10 @@ pub fn list(request: proto::ListRequest, limits: &Limits) -> Result<List, Error>
 /// Which keys a `DeleteRange` asks for.
 ///
 /// # Errors
-/// [`Error::Unsupported`] for a `request_id`, else [`Error::Invalid`] for
-/// `range`, or for `all` when it does not go with the range.
-pub fn delete_range(request: proto::DeleteRangeRequest, limits: &Limits) -> Result<Range, Error> {
-    no_request_id(&request.request_id)?;
-    let range = range(request.range, limits)?;
+/// [`Error::Invalid`] for `range`, or for `all` when it does not go with the
+/// range.
+pub fn delete_range(request: &proto::DeleteRangeRequest, limits: &Limits) -> Result<Range, Error> {
+    let range = range(request.range.clone(), limits)?;
     match (request.all, range.is_all()) {
         (true, true) | (false, false) => Ok(range),
         (false, true) => Err(missing("range", "a range is not empty, or `all` says so").into()),
@@ -265,6 +255,18 @@ fn range(given: Option<proto::Range>, limits: &Limits) -> Result<Range, Invalid>
     let range = given.unwrap_or_default();
     Range::new(range.prefix, range.start, range.end, limits.key_bytes_max)
         .map_err(|invalid| invalid.within("range"))
+}
+
+/// The `request_id` of an operation; empty when it has none.
+#[must_use]
+pub fn request_id(kind: &operation::Kind) -> &str {
+    match kind {
+        operation::Kind::Get(_) => "",
+        operation::Kind::Set(it) => &it.request_id,
+        operation::Kind::Delete(it) => &it.request_id,
+        operation::Kind::Increment(it) => &it.request_id,
+        operation::Kind::Touch(it) => &it.request_id,
+    }
 }
 
 /// The name that a kind of operation has in the contract.

@@ -9,6 +9,7 @@ use nanokv::{
         entry::Entry,
         error::Error,
         mutation::{Change, Mutation},
+        once::Once,
         operation::{Applied, Operation, Outcome, Read},
         range::Range,
         transaction::{Transacted, Transaction, TransactionError},
@@ -19,6 +20,37 @@ use crate::support::{
     fault::Fault,
     plain::{PlainEngine, Store, entry_bytes, watch::Watch},
 };
+
+const CAPABILITIES: &[&str] = &[
+    "Batch",
+    "Delete",
+    "DeleteRange",
+    "Get",
+    "Increment",
+    "List",
+    "Pipeline",
+    "Set",
+    "Touch",
+    "Transact",
+    "Watch",
+    "request_id",
+];
+
+const CLAIMED: &[&str] = &[
+    "Batch",
+    "Delete",
+    "DeleteRange",
+    "Get",
+    "Increment",
+    "List",
+    "Pipeline",
+    "Set",
+    "Touch",
+    "Transact",
+    "Unheard",
+    "Watch",
+    "request_id",
+];
 
 impl Engine for PlainEngine {
     fn describe(&self) -> Description {
@@ -32,35 +64,10 @@ impl Engine for PlainEngine {
             store_id: self.store_id.clone(),
             version,
             now: self.clock.now(),
-            capabilities: if self.has(Fault::ClaimsWhatIsNotBuilt) {
-                &[
-                    "Batch",
-                    "Delete",
-                    "DeleteRange",
-                    "Get",
-                    "Increment",
-                    "List",
-                    "Pipeline",
-                    "Set",
-                    "Touch",
-                    "Transact",
-                    "Unheard",
-                    "Watch",
-                ]
-            } else {
-                &[
-                    "Batch",
-                    "Delete",
-                    "DeleteRange",
-                    "Get",
-                    "Increment",
-                    "List",
-                    "Pipeline",
-                    "Set",
-                    "Touch",
-                    "Transact",
-                    "Watch",
-                ]
+            capabilities: match (self.has(Fault::ClaimsWhatIsNotBuilt), self.remembers()) {
+                (true, _) => CLAIMED,
+                (false, true) => CAPABILITIES,
+                (false, false) => CAPABILITIES.split_last().unwrap().1,
             },
             memory_max: Some(self.memory_max),
         }
@@ -127,6 +134,33 @@ impl Engine for PlainEngine {
 
     async fn delete_range(&self, range: &Range, entries_max: usize) -> Result<RangeDeleted, Error> {
         Ok(self.delete_range_at_once(range, entries_max))
+    }
+
+    async fn mutate_once(
+        &self,
+        once: Once<'_>,
+        mutation: Mutation<'_>,
+        reply_bytes_max: usize,
+    ) -> Result<Applied, Error> {
+        self.mutate_once_at_once(once, mutation, reply_bytes_max)
+    }
+
+    async fn transact_once(
+        &self,
+        once: Once<'_>,
+        transaction: Transaction<'_>,
+        reply_bytes_max: usize,
+    ) -> Result<Transacted, TransactionError> {
+        self.transact_once_at_once(once, transaction, reply_bytes_max)
+    }
+
+    async fn delete_range_once(
+        &self,
+        once: Once<'_>,
+        range: &Range,
+        entries_max: usize,
+    ) -> Result<RangeDeleted, Error> {
+        self.delete_range_once_at_once(once, range, entries_max)
     }
 
     type Watch = Watch;

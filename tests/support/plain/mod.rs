@@ -3,6 +3,7 @@
 
 mod calls;
 mod history;
+mod once;
 mod transact;
 mod watch;
 
@@ -27,7 +28,10 @@ use nanokv::{
     },
 };
 
-use crate::support::{fault::Fault, plain::history::History};
+use crate::support::{
+    fault::Fault,
+    plain::{history::History, once::Answered},
+};
 
 /// Everything under one lock.
 pub(crate) struct PlainEngine {
@@ -35,6 +39,8 @@ pub(crate) struct PlainEngine {
     rules: ExpiryRules,
     memory_max: u64,
     fault: Option<Fault>,
+    requests: memory::requests::Config,
+    answered: Mutex<Vec<Answered>>,
     store_id: String,
     began: Version,
     store: Arc<Mutex<Store>>,
@@ -61,6 +67,8 @@ impl PlainEngine {
             rules,
             memory_max,
             fault,
+            requests: memory::requests::Config::default(),
+            answered: Mutex::default(),
             began: Version::new(version).unwrap(),
             store_id: uuid::Uuid::new_v4().to_string(),
             store: Arc::new(Mutex::new(Store {

@@ -87,7 +87,7 @@ impl Room {
         reply_bytes_max: usize::MAX,
     };
 
-    fn check(self, bytes: usize) -> Result<(), Error> {
+    pub(super) fn check(self, bytes: usize) -> Result<(), Error> {
         if bytes > self.bytes {
             return Err(Error::ReplyTooLarge {
                 reply_bytes_max: self.reply_bytes_max,
@@ -157,6 +157,7 @@ impl Shard {
             order: bytes(self.order.bytes()),
             wheel: bytes(self.wheel.bytes()),
             external: bytes(self.externals.bytes()),
+            requests: 0,
             total: bytes(self.bytes()),
             history: bytes(self.recorder.bytes()),
             entries: bytes(self.table.len()),

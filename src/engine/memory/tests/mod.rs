@@ -2,6 +2,7 @@
 
 mod full;
 mod model;
+mod once;
 mod random;
 mod ranges;
 mod shared;
@@ -11,7 +12,7 @@ mod whole;
 use crate::{
     engine::{
         Engine,
-        memory::{Config, Memory, history, sweep},
+        memory::{Config, Memory, history, requests, sweep},
     },
     model::{
         clock::held::HeldClock,
@@ -36,6 +37,7 @@ pub(in crate::engine::memory) fn store(
     let config = Config {
         memory_max,
         shards,
+        requests: requests::Config::default(),
         expiry: ExpiryRules::default(),
         history: history::Config::default(),
     };

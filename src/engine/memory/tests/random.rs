@@ -8,7 +8,7 @@ use crate::{
     engine::{
         Engine, ListQuery,
         memory::{
-            Config, Memory, history, sweep,
+            Config, Memory, history, requests, sweep,
             tests::{
                 model::{self, Model},
                 steps::{Does, Holds, If, Listing, Op, Step, When, step},
@@ -78,6 +78,7 @@ impl Pair {
         let config = Config {
             memory_max: u64::MAX,
             shards: 2,
+            requests: requests::Config::default(),
             expiry: ExpiryRules {
                 default_ttl_ms: model::DEFAULT_TTL_MS,
                 ttl_ms_max: model::TTL_MS_MAX,

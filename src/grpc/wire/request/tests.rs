@@ -140,38 +140,6 @@ fn every_request_holds_its_key_to_the_rules() {
 }
 
 #[test]
-fn a_request_id_is_refused_and_never_ignored() {
-    let request_id = String::from("id");
-    let refused = Error::Unsupported {
-        capability: "request_id",
-    };
-    let set_request = proto::SetRequest {
-        request_id: request_id.clone(),
-        ..set_request("key")
-    };
-    let delete_request = proto::DeleteRequest {
-        key: "key".into(),
-        request_id: request_id.clone(),
-        ..Default::default()
-    };
-    let increment_request = proto::IncrementRequest {
-        key: "key".into(),
-        request_id: request_id.clone(),
-        ..Default::default()
-    };
-    let touch_request = proto::TouchRequest {
-        key: "key".into(),
-        request_id,
-        ..Default::default()
-    };
-    let limits = limits();
-    assert_eq!(set(&set_request, &limits).unwrap_err(), refused);
-    assert_eq!(delete(&delete_request, &limits).unwrap_err(), refused);
-    assert_eq!(increment(&increment_request, &limits).unwrap_err(), refused);
-    assert_eq!(touch(&touch_request, &limits).unwrap_err(), refused);
-}
-
-#[test]
 fn the_path_within_an_operation_begins_with_its_kind() {
     let of = |kind| proto::Operation { kind };
     let bad_set = of(Some(operation::Kind::Set(set_request(""))));
@@ -299,7 +267,7 @@ fn a_range_to_delete_is_not_empty_by_accident() {
             all,
             request_id: String::new(),
         };
-        let range = delete_range(request, &Limits::default());
+        let range = delete_range(&request, &Limits::default());
         range.map(|range| range.prefix().to_owned()).map_err(broken)
     };
     assert_eq!(field(Some("a"), false), Ok("a".into()));

@@ -183,8 +183,8 @@ fn a_full_store_leaves_the_history_a_sixteenth() {
     let config = Config {
         memory_max: 4 << 20,
         shards: SHARDS,
-        expiry: ExpiryRules::default(),
         history: history::Config::default(),
+        ..Config::default()
     };
     let memory = Memory::open(config, clock.clone());
     let store = Store { memory, clock };

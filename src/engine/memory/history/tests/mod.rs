@@ -32,7 +32,7 @@ use crate::{
         entry::Entry,
         error::Error,
         event::{Event, EventKind, EventKinds},
-        expiry::{Expiry, ExpiryRules},
+        expiry::Expiry,
         key::Key,
         mutation::{Change, Mutation, TouchMode},
         operation::Applied,
@@ -79,8 +79,8 @@ impl Store {
         let config = Config {
             memory_max: 1 << 30,
             shards: SHARDS,
-            expiry: ExpiryRules::default(),
             history,
+            ..Config::default()
         };
         let memory = Memory::open(config, clock.clone());
         Self { memory, clock }
