@@ -10,7 +10,7 @@ use tokio_stream::Stream;
 pub use crate::engine::watch::{WatchItem, WatchQuery, WatchStart};
 
 use crate::model::{
-    entry::Entry,
+    entry::{Entry, EntryRef},
     error::Error,
     mutation::Mutation,
     once::Once,
@@ -34,6 +34,22 @@ pub trait Engine: Send + Sync + 'static {
     /// # Errors
     /// None on a memory engine; others may be out of reach.
     fn get(&self, read: Read<'_>) -> impl Future<Output = Result<Option<Entry>, Error>> + Send;
+
+    /// As [`Self::get`], without a copy: what `view` makes of the entry. It is
+    /// called once, perhaps under a lock, so it must be quick.
+    ///
+    /// # Errors
+    /// Those of [`Self::get`].
+    fn view<T: Send>(
+        &self,
+        read: Read<'_>,
+        view: impl FnOnce(Option<EntryRef<'_>>) -> T + Send,
+    ) -> impl Future<Output = Result<T, Error>> + Send {
+        async move {
+            let entry = self.get(read).await?;
+            Ok(view(entry.as_ref().map(EntryRef::from)))
+        }
+    }
 
     /// Makes one change, or refuses it and changes nothing.
     ///

@@ -9,8 +9,9 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use http::{HeaderName, Method, Request, Response, StatusCode, header};
-use tonic::body::Body;
+use tonic::{body::Body, codegen::StdError as BoxError};
 use tower::Service;
 
 use crate::gate::{
@@ -20,7 +21,7 @@ use crate::gate::{
     load::{Load, Share},
     refusal::Refusal,
     reply::{Deadline, Ending, ReplyBody},
-    request::{Arrival, Cut, HEALTH_REQUEST_BYTES_MAX, RequestBody},
+    request::{Arrival, HEALTH_REQUEST_BYTES_MAX, RequestBody},
     state::{Phase, State},
     timeout,
     trace::Trace,
@@ -46,19 +47,41 @@ struct Inner {
 pub struct Wire {
     /// The whole answer to a call that is refused.
     pub refuse: fn(&Refusal) -> Response<Body>,
-    /// Whether calls of this service, by its full name, are always let in.
-    pub is_health: fn(&str) -> bool,
-    /// Whether the request of this method of a service is a stream, which may
-    /// take its time.
-    pub is_stream: fn(&str, &str) -> bool,
-    /// Whether the reply of this method of a service is a stream that may go on
-    /// for ever. It has limits of its own, and is no call in flight any more
-    /// when its reply begins.
-    pub is_lasting: fn(&str, &str) -> bool,
-    /// Whether the messages of this method of a service are calls in flight,
-    /// each for itself, and its stream is none. It finds an [`Each`] in the
-    /// extensions of its request.
-    pub counts_each: fn(&str, &str) -> bool,
+    /// What the calls of a service are, by its full name, and a method of it.
+    pub kind: fn(&str, &str) -> Kind,
+}
+
+/// How calls of a method are let in and counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One message, and a reply that ends by itself.
+    Ordinary,
+    /// About health: always let in.
+    Health,
+    /// About health, and its reply may go on for ever.
+    HealthWatch,
+    /// The request is a stream, which may take its time.
+    Stream,
+    /// The reply is a stream that may go on for ever. It has limits of its own,
+    /// and is no call in flight any more when it begins.
+    Watch,
+    /// A stream whose messages are calls in flight, each for itself; it is
+    /// none. It finds an [`Each`] in the extensions of its request.
+    Pipeline,
+}
+
+impl Kind {
+    /// Whether it is about health.
+    #[must_use]
+    pub const fn is_health(self) -> bool {
+        matches!(self, Self::Health | Self::HealthWatch)
+    }
+
+    /// Whether its reply is not waited for when the server stops.
+    #[must_use]
+    pub const fn is_lasting(self) -> bool {
+        matches!(self, Self::Watch | Self::HealthWatch)
+    }
 }
 
 /// Who calls.
@@ -73,15 +96,15 @@ pub struct Peer {
 /// The answer to a call. It is small, since it is moved to a task of its own:
 /// the request is not in it.
 #[derive(Debug)]
-pub struct Answer<F> {
-    way: Option<Way<F>>,
+pub struct Answer<F, R> {
+    way: Option<Way<F, R>>,
     trace: Trace,
 }
 
 #[derive(Debug)]
-enum Way<F> {
+enum Way<F, R> {
     // Rare, and larger than the other.
-    Refused(Box<Reply>),
+    Refused(Box<Reply<R>>),
     Passing(Passing<F>),
 }
 
@@ -94,11 +117,12 @@ struct Passing<F> {
     is_lasting: bool,
 }
 
-impl<F> Future for Answer<F>
+impl<F, R> Future for Answer<F, R>
 where
-    F: Future<Output = Result<Response<Body>, Infallible>> + Unpin,
+    F: Future<Output = Result<Response<R>, Infallible>> + Unpin,
+    R: From<Body> + Unpin,
 {
-    type Output = Result<Reply, Infallible>;
+    type Output = Result<Reply<R>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { way, trace } = self.get_mut();
@@ -120,13 +144,13 @@ where
     }
 }
 
-impl<F> Passing<F>
-where
-    F: Future<Output = Result<Response<Body>, Infallible>> + Unpin,
-{
+impl<F> Passing<F> {
     /// A fault in one call is not to take the others of its connection with
     /// it: panics end here.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Response<Body>, Refusal>> {
+    fn poll<R>(&mut self, context: &mut Context<'_>) -> Poll<Result<Response<R>, Refusal>>
+    where
+        F: Future<Output = Result<Response<R>, Infallible>> + Unpin,
+    {
         let call = AssertUnwindSafe(|| Pin::new(&mut self.call).poll(context));
         match catch_unwind(call) {
             Ok(Poll::Ready(Ok(response))) => {
@@ -144,7 +168,7 @@ where
         }
     }
 
-    fn reply(self, passed: Result<Response<Body>, Refusal>) -> Reply {
+    fn reply<R: From<Body>>(self, passed: Result<Response<R>, Refusal>) -> Reply<R> {
         match passed {
             Ok(response) if self.is_lasting => {
                 response.map(|body| ReplyBody::lasting(body, self.share.settled(), self.ending))
@@ -158,7 +182,7 @@ where
 }
 
 /// What is sent back.
-pub type Reply = Response<ReplyBody<Body>>;
+pub type Reply<R> = Response<ReplyBody<R>>;
 
 impl Gate {
     /// A gate that holds calls to `config`, while the server is in `state`.
@@ -179,24 +203,25 @@ impl Gate {
         &self.0.state
     }
 
-    /// Whether a call of this path is about health, which is always let in.
+    /// What a call of this path is.
     #[must_use]
-    pub fn is_health(&self, path: &str) -> bool {
-        (self.0.wire.is_health)(split(path).0)
-    }
-
-    /// Whether the reply to a call of this path may go on for ever.
-    #[must_use]
-    pub fn is_lasting(&self, path: &str) -> bool {
+    pub fn kind(&self, path: &str) -> Kind {
         let (service, method) = split(path);
-        (self.0.wire.is_lasting)(service, method)
+        (self.0.wire.kind)(service, method)
     }
 
     /// Lets a call through to `services`, or refuses it. Never fails: a refusal
     /// is an answer.
-    pub fn call<S, B>(&self, peer: Peer, services: &mut S, request: Request<B>) -> Answer<S::Future>
+    pub fn call<S, B, R>(
+        &self,
+        peer: Peer,
+        services: &mut S,
+        request: Request<B>,
+    ) -> Answer<S::Future, R>
     where
-        S: Service<Request<RequestBody<B>>, Response = Response<Body>, Error = Infallible>,
+        S: Service<Request<RequestBody<B>>, Response = Response<R>, Error = Infallible>,
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+        R: From<Body>,
     {
         let trace = Trace::begin(&request, peer.address);
         let way = match trace
@@ -212,21 +237,24 @@ impl Gate {
         }
     }
 
-    fn begin<S, B>(
+    fn begin<S, B, R>(
         &self,
         peer: Peer,
         services: &mut S,
         mut request: Request<B>,
-    ) -> Result<Passing<S::Future>, Box<Reply>>
+    ) -> Result<Passing<S::Future>, Box<Reply<R>>>
     where
-        S: Service<Request<RequestBody<B>>, Response = Response<Body>, Error = Infallible>,
+        S: Service<Request<RequestBody<B>>, Response = Response<R>, Error = Infallible>,
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+        R: From<Body>,
     {
         if let Some(status) = no_grpc(&request) {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = status;
             return Err(Box::new(self.uncounted(response)));
         }
-        let admitted = self.admit(peer, request.uri().path());
+        let kind = self.kind(request.uri().path());
+        let admitted = self.admit(peer, kind);
         let wait = timeout::of(request.headers());
         let (share, wait) = match (admitted, wait) {
             (Ok(share), Ok(wait)) => (share, wait),
@@ -234,40 +262,35 @@ impl Gate {
                 return Err(Box::new(self.refuse(&refusal)));
             }
         };
-        let counts_each = self.counts_each(request.uri().path());
-        let is_lasting = counts_each || self.is_lasting(request.uri().path());
         let encoding = request.headers().get(&ENCODING);
-        let ending = Ending {
-            deadline: Deadline::new(wait),
-            cut: Cut::default(),
-            compressed: encoding.is_some_and(|encoding| encoding != "identity"),
-            gate: self.clone(),
-        };
-        if counts_each {
-            let each = Each::new(self.0.load.clone(), ending.deadline.at());
+        let compressed = encoding.is_some_and(|encoding| encoding != "identity");
+        let deadline = Deadline::new(wait);
+        if kind == Kind::Pipeline {
+            let each = Each::new(self.0.load.clone(), deadline.at());
             request.extensions_mut().insert(each);
         }
-        let arrival = self.arrival(request.uri().path());
-        let request = request.map(|body| RequestBody::new(body, arrival, ending.cut.clone()));
+        let arrival = self.arrival(kind);
+        let request = request.map(|body| RequestBody::new(body, arrival));
+        let ending = Ending {
+            deadline,
+            cut: request.body().cut(),
+            compressed,
+            gate: self.clone(),
+        };
         match catch_unwind(AssertUnwindSafe(|| services.call(request))) {
             Ok(call) => Ok(Passing {
                 call,
                 share,
                 ending,
-                is_lasting,
+                is_lasting: kind.is_lasting() || kind == Kind::Pipeline,
             }),
             Err(_) => Err(Box::new(self.refuse(&Refusal::Panicked))),
         }
     }
 
-    fn counts_each(&self, path: &str) -> bool {
-        let (service, method) = split(path);
-        (self.0.wire.counts_each)(service, method)
-    }
-
-    fn admit(&self, peer: Peer, path: &str) -> Result<Share, Refusal> {
+    fn admit(&self, peer: Peer, kind: Kind) -> Result<Share, Refusal> {
         let Inner { load, state, .. } = &*self.0;
-        if self.is_health(path) {
+        if kind.is_health() {
             return Ok(load.uncounted());
         }
         if state.get() >= Phase::Stopping && peer.health_only.is_some() {
@@ -279,24 +302,21 @@ impl Gate {
         load.enter()
     }
 
-    fn arrival(&self, path: &str) -> Arrival {
-        let Inner {
-            config, load, wire, ..
-        } = &*self.0;
-        let (service, method) = split(path);
+    fn arrival(&self, kind: Kind) -> Arrival {
+        let Inner { config, load, .. } = &*self.0;
         let read_ms_max = config.request_read_ms_max;
-        if (wire.is_health)(service) {
-            return Arrival::Health {
+        let share = load.uncounted();
+        match kind {
+            Kind::Health | Kind::HealthWatch => Arrival::Health {
                 bytes_left: HEALTH_REQUEST_BYTES_MAX,
                 read_ms_max,
-            };
+            },
+            Kind::Stream | Kind::Pipeline => Arrival::Stream {
+                share,
+                framing: Framing::default(),
+            },
+            Kind::Ordinary | Kind::Watch => Arrival::Message { share, read_ms_max },
         }
-        let share = load.uncounted();
-        if (wire.is_stream)(service, method) {
-            let framing = Framing::default();
-            return Arrival::Stream { share, framing };
-        }
-        Arrival::Message { share, read_ms_max }
     }
 
     /// What this gate holds calls to.
@@ -309,12 +329,12 @@ impl Gate {
         (self.0.wire.refuse)(refusal)
     }
 
-    fn refuse(&self, refusal: &Refusal) -> Reply {
+    fn refuse<R: From<Body>>(&self, refusal: &Refusal) -> Reply<R> {
         self.uncounted(self.refusal(refusal))
     }
 
-    fn uncounted(&self, response: Response<Body>) -> Reply {
-        response.map(|body| ReplyBody::new(body, self.0.load.uncounted(), None))
+    fn uncounted<R: From<Body>>(&self, response: Response<Body>) -> Reply<R> {
+        response.map(|body| ReplyBody::new(body.into(), self.0.load.uncounted(), None))
     }
 }
 

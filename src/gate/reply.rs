@@ -30,8 +30,8 @@ pub struct ReplyBody<B> {
 pub struct Ending {
     /// When the caller stops waiting.
     pub deadline: Deadline,
-    /// Whether the request was cut off while it was read.
-    pub cut: Cut,
+    /// Whether the request was cut off while it was read; `None`: it was there.
+    pub cut: Option<Cut>,
     /// Whether the request names an encoding.
     pub compressed: bool,
     /// Knows the limits, and the answer that says why.
@@ -76,7 +76,7 @@ impl Ending {
     #[must_use]
     pub fn refusal(&self, headers: &HeaderMap) -> Option<Refusal> {
         foreign::refusal(headers, self.compressed, self.gate.config())
-            .map(|refusal| self.cut.refusal().unwrap_or(refusal))
+            .map(|refusal| self.cut.as_ref().and_then(Cut::refusal).unwrap_or(refusal))
     }
 
     fn trailers(&self, refusal: &Refusal) -> HeaderMap {

@@ -1,16 +1,17 @@
 //! A request on its way in: counted as it arrives, and given so long.
 
 use std::{
-    fmt,
+    fmt, mem,
     pin::Pin,
     sync::{Arc, OnceLock},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
+use tonic::codegen::StdError as BoxError;
 
 use crate::gate::{
     framing::Framing,
@@ -111,25 +112,89 @@ impl Arrival {
     }
 }
 
-/// A request as it arrives.
+/// A request as it arrives. Most are there, whole, when their call begins: then
+/// there is nothing to wait for, and nothing that can cut them off.
 #[derive(Debug)]
 pub struct RequestBody<B> {
     inner: B,
     arrival: Arrival,
-    cut: Cut,
+    first: First,
+    cut: Option<Cut>,
     // Only a request that does not come at once needs a timer.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl<B> RequestBody<B> {
-    /// Holds `inner` to `arrival`; why it is cut off is left in `cut`.
-    pub const fn new(inner: B, arrival: Arrival, cut: Cut) -> Self {
-        Self {
+/// What was there when the call began, and has not been read.
+#[derive(Debug)]
+enum First {
+    Nothing,
+    Whole(Bytes),
+    Polled(Option<Result<Frame<Bytes>, BoxError>>),
+}
+
+impl<B> RequestBody<B>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
+    /// Holds `inner` to `arrival`.
+    #[must_use]
+    pub fn new(inner: B, arrival: Arrival) -> Self {
+        let mut body = Self {
             inner,
             arrival,
-            cut,
+            first: First::Nothing,
+            cut: None,
             timer: None,
+        };
+        if !matches!(body.arrival, Arrival::Stream { .. }) {
+            body.first = body.look();
         }
+        if !matches!(body.first, First::Whole(_)) {
+            body.cut = Some(Cut::default());
+        }
+        body
+    }
+
+    /// The whole of it, if it was there when the call began and has not been
+    /// read.
+    #[must_use]
+    pub const fn whole(&self) -> Option<&Bytes> {
+        match &self.first {
+            First::Whole(bytes) => Some(bytes),
+            First::Nothing | First::Polled(_) => None,
+        }
+    }
+
+    /// Where the reason is found when it is cut off; `None`: it cannot be.
+    #[must_use]
+    pub fn cut(&self) -> Option<Cut> {
+        self.cut.clone()
+    }
+
+    /// Whoever reads it polls again, and is woken then.
+    fn look(&mut self) -> First {
+        let mut context = Context::from_waker(Waker::noop());
+        let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(&mut context) else {
+            return First::Nothing;
+        };
+        let frame = frame.map(|frame| frame.map_err(Into::into));
+        match frame.map(|frame| frame.map(Frame::into_data)) {
+            Some(Ok(Ok(bytes))) => {
+                if self.inner.is_end_stream() && self.arrival.receive(&bytes).is_ok() {
+                    First::Whole(bytes)
+                } else {
+                    First::Polled(Some(Ok(Frame::data(bytes))))
+                }
+            }
+            Some(Ok(Err(frame))) => First::Polled(Some(Ok(frame))),
+            Some(Err(error)) => First::Polled(Some(Err(error))),
+            None => First::Polled(None),
+        }
+    }
+
+    fn off(&mut self, refusal: Refusal) -> BoxError {
+        let cut = self.cut.get_or_insert_default();
+        cut.off(refusal).into()
     }
 
     fn too_slow(&mut self, context: &mut Context<'_>) -> Option<Refusal> {
@@ -149,38 +214,53 @@ impl<B> RequestBody<B> {
 
 impl<B> Body for RequestBody<B>
 where
-    B: Body<Data = Bytes> + Unpin,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
     type Data = Bytes;
-    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Error = BoxError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let body = self.get_mut();
-        let Poll::Ready(frame) = Pin::new(&mut body.inner).poll_frame(context) else {
+        let polled = match mem::replace(&mut body.first, First::Nothing) {
+            First::Whole(bytes) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            First::Polled(frame) => Poll::Ready(frame),
+            First::Nothing => Pin::new(&mut body.inner)
+                .poll_frame(context)
+                .map(|frame| frame.map(|frame| frame.map_err(Into::into))),
+        };
+        let Poll::Ready(frame) = polled else {
             return match body.too_slow(context) {
-                Some(refusal) => Poll::Ready(Some(Err(body.cut.off(refusal).into()))),
+                Some(refusal) => Poll::Ready(Some(Err(body.off(refusal)))),
                 None => Poll::Pending,
             };
         };
-        let Some(frame) = frame.transpose().map_err(Into::into)? else {
+        let Some(frame) = frame.transpose()? else {
             return Poll::Ready(None);
         };
         let bytes = frame.data_ref().map(Bytes::as_ref).unwrap_or_default();
         Poll::Ready(Some(match body.arrival.receive(bytes) {
             Ok(()) => Ok(frame),
-            Err(refusal) => Err(body.cut.off(refusal).into()),
+            Err(refusal) => Err(body.off(refusal)),
         }))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        match self.first {
+            First::Nothing => self.inner.is_end_stream(),
+            First::Whole(_) | First::Polled(_) => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        match &self.first {
+            First::Nothing => self.inner.size_hint(),
+            First::Whole(bytes) => {
+                SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
+            }
+            First::Polled(_) => SizeHint::default(),
+        }
     }
 }

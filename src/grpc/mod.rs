@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod failure;
 pub mod health;
+pub mod hot;
 pub mod kv;
 pub mod pipeline;
 pub mod reflection;
@@ -11,12 +12,18 @@ pub mod status;
 pub mod watch;
 pub mod wire;
 
+use std::sync::Arc;
+
 use tonic::service::Routes;
 use tonic_health::pb::health_server::{self, HealthServer};
 
 use crate::{
     engine::Engine,
-    gate::{call::Wire, opening::Opening, state::State},
+    gate::{
+        call::{Kind, Wire},
+        opening::Opening,
+        state::State,
+    },
     grpc::{
         admin::Admin, health::Health, kv::Kv, pipeline::Pipelines, services::Services,
         watch::Watches,
@@ -69,7 +76,8 @@ pub fn services<E: Engine>(opening: Opening<E>, state: State, config: Config) ->
     let pipelines = Pipelines::new(state.clone(), config.pipelines_max);
     let watches = Watches::new(state.clone(), config.watchers_max);
     let kv = Kv::new(opening.clone(), pipelines, watches, config.limits);
-    let kv = KvServiceServer::new(kv);
+    let kv = Arc::new(kv);
+    let generated = KvServiceServer::from_arc(Arc::clone(&kv));
     let admin = AdminServiceServer::new(Admin::new(opening, &config));
     let health = HealthServer::new(Health::new(state, config.health_watches_max));
     let routes = Routes::default()
@@ -79,8 +87,10 @@ pub fn services<E: Engine>(opening: Opening<E>, state: State, config: Config) ->
     // they ever invalid, the store would be of more use than reflection.
     let routes = reflection::add(routes.clone(), message_bytes_max).unwrap_or(routes);
     Services {
-        kv: kv.max_decoding_message_size(message_bytes_max),
+        kv,
+        generated: generated.max_decoding_message_size(message_bytes_max),
         others: routes.prepare(),
+        hot: true,
     }
 }
 
@@ -89,17 +99,14 @@ pub fn services<E: Engine>(opening: Opening<E>, state: State, config: Config) ->
 pub fn wire() -> Wire {
     Wire {
         refuse: status::refuse,
-        is_health: |service| service == health_server::SERVICE_NAME,
-        is_stream: |service, method| match service {
-            kv_service_server::SERVICE_NAME => method == "Pipeline",
-            _ => reflection::is_reflection(service),
-        },
-        is_lasting: |service, method| match service {
-            kv_service_server::SERVICE_NAME | health_server::SERVICE_NAME => method == "Watch",
-            _ => false,
-        },
-        counts_each: |service, method| {
-            service == kv_service_server::SERVICE_NAME && method == "Pipeline"
+        kind: |service, method| match (service, method) {
+            (kv_service_server::SERVICE_NAME, "Watch") => Kind::Watch,
+            (kv_service_server::SERVICE_NAME, "Pipeline") => Kind::Pipeline,
+            (kv_service_server::SERVICE_NAME, _) => Kind::Ordinary,
+            (health_server::SERVICE_NAME, "Watch") => Kind::HealthWatch,
+            (health_server::SERVICE_NAME, _) => Kind::Health,
+            _ if reflection::is_reflection(service) => Kind::Stream,
+            _ => Kind::Ordinary,
         },
     }
 }

@@ -69,6 +69,45 @@ impl Entry {
     }
 }
 
+/// An entry where it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryRef<'a> {
+    /// The key, which is UTF-8.
+    pub key: &'a [u8],
+    /// The value; `None` where it was left out.
+    pub value: Option<ValueBytes<'a>>,
+    /// The version that the last change of the value took.
+    pub version: Version,
+    /// From when on the key is absent; `None`: it never expires.
+    pub deadline: Option<UnixMillis>,
+}
+
+/// A value as it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueBytes<'a> {
+    /// Any bytes.
+    Data(&'a [u8]),
+    /// The bytes of UTF-8 text.
+    Text(&'a [u8]),
+    /// A whole number.
+    Number(i64),
+}
+
+impl<'a> From<&'a Entry> for EntryRef<'a> {
+    fn from(entry: &'a Entry) -> Self {
+        Self {
+            key: entry.key.as_bytes(),
+            value: entry.value.as_ref().map(|value| match value {
+                Value::Data(data) => ValueBytes::Data(data),
+                Value::Text(text) => ValueBytes::Text(text.as_bytes()),
+                Value::Number(number) => ValueBytes::Number(*number),
+            }),
+            version: entry.version,
+            deadline: entry.deadline,
+        }
+    }
+}
+
 /// How many bytes an answer with an entry takes up in a reply at most: what an
 /// engine counts against `reply_bytes_max`. Key, value, and 128 bytes for
 /// everything of fixed size around them.

@@ -1,7 +1,13 @@
 //! One connection, from its first byte to its last.
 
 use std::{
-    convert::Infallible, future::pending, hash::BuildHasher, net::SocketAddr, pin::pin, sync::Arc,
+    convert::Infallible,
+    future::{pending, poll_fn},
+    hash::BuildHasher,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context as Task, Poll},
     time::Duration,
 };
 
@@ -13,12 +19,12 @@ use hyper::{
     server::conn::{http1, http2},
     service::service_fn,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::TcpStream,
     time::{sleep, timeout},
 };
-use tonic::body::Body;
+use tonic::codegen::StdError;
 use tower::Service;
 
 use crate::{
@@ -27,10 +33,13 @@ use crate::{
         request::RequestBody,
         state::Phase,
     },
+    grpc::hot::Body,
     serve::{
         config::Config,
         counted::{Calls, Counted},
+        gathered::Gathered,
         health_only::Quiet,
+        inline::{Inline, Taker},
         preface::{self, Looked, Speaks},
         seats::Seat,
     },
@@ -129,11 +138,11 @@ async fn http2<S: Services>(context: Context<S>, looked: Looked, address: Socket
         let quiet = quiet.clone();
         let calls = Arc::clone(&calls);
         service_fn(move |request: Request<Incoming>| {
+            let kind = gate.kind(request.uri().path());
             if health_only.is_some() {
-                quiet.interrupt(gate.is_health(request.uri().path()));
+                quiet.interrupt(kind.is_health());
             }
-            let is_lasting = gate.is_lasting(request.uri().path());
-            let counted = calls.begin(is_lasting);
+            let counted = calls.begin(kind.is_lasting());
             let call = gate.call(peer, &mut services.clone(), request);
             async move {
                 call.await
@@ -141,7 +150,10 @@ async fn http2<S: Services>(context: Context<S>, looked: Looked, address: Socket
             }
         })
     };
-    let mut connection = pin!(builder(&config).serve_connection(TokioIo::new(looked), service));
+    let inline = Inline::default();
+    let gathered = Gathered::new(looked);
+    let io = TokioIo::new(gathered.clone());
+    let mut connection = pin!(builder(&config, inline.taker()).serve_connection(io, service));
     let mut stopping = pin!(state.reached(Phase::Stopping));
     let mut age = pin!(sleep_or_never(age_ms(&config, address)));
     let mut lasted = pin!(async {
@@ -161,7 +173,7 @@ async fn http2<S: Services>(context: Context<S>, looked: Looked, address: Socket
     let mut leaving = false;
     loop {
         tokio::select! {
-            ended = connection.as_mut() => {
+            ended = poll_fn(|context| turn(connection.as_mut(), &inline, &gathered, context)) => {
                 if let Err(error) = ended {
                     tracing::debug!(%address, %error, "connection ended");
                 }
@@ -173,7 +185,8 @@ async fn http2<S: Services>(context: Context<S>, looked: Looked, address: Socket
             }
             () = abandoned.as_mut(), if !stays => {
                 // For the replies that have been given.
-                let _ = timeout(LEAVE, connection.as_mut()).await;
+                let last = poll_fn(|context| turn(connection.as_mut(), &inline, &gathered, context));
+                let _ = timeout(LEAVE, last).await;
                 return;
             }
             () = age.as_mut(), if !leaving => {
@@ -182,15 +195,41 @@ async fn http2<S: Services>(context: Context<S>, looked: Looked, address: Socket
             }
             () = lasted.as_mut() => {
                 connection.as_mut().graceful_shutdown();
-                let _ = timeout(LEAVE, connection.as_mut()).await;
+                let last = poll_fn(|context| turn(connection.as_mut(), &inline, &gathered, context));
+                let _ = timeout(LEAVE, last).await;
                 return;
             }
         }
     }
 }
 
-fn builder(config: &Config) -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+/// One turn of a connection: what has come is read, each call that can be is
+/// answered, and the answers leave together.
+///
+/// # Errors
+/// How the connection ended, or that nothing can be written to it.
+fn turn<C: Future<Output = hyper::Result<()>>>(
+    mut connection: Pin<&mut C>,
+    inline: &Inline,
+    gathered: &Gathered<Looked>,
+    context: &mut Task<'_>,
+) -> Poll<Result<(), StdError>> {
+    loop {
+        if let Poll::Ready(ended) = connection.as_mut().poll(context) {
+            return Poll::Ready(ended.map_err(Into::into));
+        }
+        if !inline.run() {
+            break;
+        }
+    }
+    match gathered.poll_send(context) {
+        Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+        Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+    }
+}
+
+fn builder(config: &Config, streams: Taker) -> http2::Builder<Taker> {
+    let mut builder = http2::Builder::new(streams);
     builder
         .timer(TokioTimer::new())
         .auto_date_header(false)

@@ -8,7 +8,7 @@ use nanokv::{
     client::{Client, config::Config, retry::Policy},
     engine::memory::{self, Memory},
     gate::{self, call::Gate, opening::Opening, request::RequestBody, state::State},
-    grpc,
+    grpc::{self, hot::Body},
     model::{clock::held::HeldClock, time::UnixMillis},
     serve::{
         self,
@@ -54,7 +54,9 @@ impl Served {
         // The router's own future cannot be moved.
         type Call = Request<RequestBody<Incoming>>;
         Self::start(START, |_, _| {
-            ServiceExt::<Call>::map_future(routes, Box::pin)
+            ServiceExt::<Call>::map_future(routes, |reply| {
+                Box::pin(async { reply.await.map(|reply| reply.map(Body::from)) })
+            })
         })
     }
 

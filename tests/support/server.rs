@@ -158,13 +158,18 @@ impl Server {
             message_bytes_max: self.limits.message_bytes_max,
             ..gate::config::Config::default()
         };
+        let mut services = grpc::services(opening.clone(), state.clone(), config);
+        // So that the suite goes both ways: memory the hot one, plain the other.
+        if matches!(self.engine, EngineChoice::Plain(None)) {
+            services = services.generated_only();
+        }
         let context = Context {
             config: serve::config::Config {
                 // So that callers at once truly are at once.
                 workers: 2,
                 ..serve::config::Config::default()
             },
-            services: grpc::services(opening.clone(), state.clone(), config),
+            services,
             gate: Gate::new(gate_config, state, grpc::wire()),
         };
         let bound = bind("127.0.0.1:0".parse().unwrap()).unwrap();

@@ -46,7 +46,7 @@ use crate::{
     },
     model::{
         clock::Clock,
-        entry::Entry,
+        entry::{Entry, EntryRef},
         error::Error,
         expiry::ExpiryRules,
         key::Key,
@@ -222,6 +222,23 @@ impl<C: Clock> Engine for Memory<C> {
 
     async fn get(&self, read: Read<'_>) -> Result<Option<Entry>, Error> {
         self.read(read)
+    }
+
+    async fn view<T: Send>(
+        &self,
+        read: Read<'_>,
+        view: impl FnOnce(Option<EntryRef<'_>>) -> T + Send,
+    ) -> Result<T, Error> {
+        let hash = self.hash(read.key);
+        let Some(shard) = self.lock(self.shard_of(hash)) else {
+            return Ok(view(None));
+        };
+        let (large, view) = match shard.view(read, hash, self.clock.now(), view) {
+            Ok(viewed) => return Ok(viewed),
+            Err(not_viewed) => not_viewed,
+        };
+        drop(shard);
+        Ok(view(Some(EntryRef::from(&large))))
     }
 
     async fn mutate(&self, mutation: Mutation<'_>) -> Result<Applied, Error> {

@@ -10,7 +10,7 @@
 use bytes::Bytes;
 
 use crate::model::{
-    entry::Entry,
+    entry::{Entry, ValueBytes},
     key::Key,
     time::UnixMillis,
     value::{Kind, Text, Value, ValueRef},
@@ -81,6 +81,15 @@ impl Record<'_> {
                 Text::from_utf8(Bytes::copy_from_slice(inline))
                     .map_or_else(Value::Data, Value::Text),
             ),
+        }
+    }
+
+    /// The value where it lies, of which these are the inline bytes.
+    pub(super) fn value_bytes<'a>(&self, inline: &'a [u8]) -> Option<ValueBytes<'a>> {
+        match self.kind {
+            Kind::Number => self.number().map(ValueBytes::Number),
+            Kind::Data => Some(ValueBytes::Data(inline)),
+            Kind::Text => Some(ValueBytes::Text(inline)),
         }
     }
 

@@ -23,10 +23,12 @@ fn gate() -> Gate {
             response.headers_mut().insert("refusal", text);
             response
         },
-        is_health: |service| service == "health",
-        is_stream: |_, _| false,
-        is_lasting: |_, method| method == "Watch",
-        counts_each: |_, method| method == "Pipeline",
+        kind: |service, method| match (service, method) {
+            ("health", _) => Kind::Health,
+            (_, "Watch") => Kind::Watch,
+            (_, "Pipeline") => Kind::Pipeline,
+            _ => Kind::Ordinary,
+        },
     };
     Gate::new(Config::default(), State::new(), wire)
 }
@@ -38,7 +40,7 @@ fn request() -> Request<Empty<Bytes>> {
         .unwrap()
 }
 
-fn refusal(reply: &Reply) -> Option<&str> {
+fn refusal(reply: &Reply<Body>) -> Option<&str> {
     reply.headers().get("refusal")?.to_str().ok()
 }
 

@@ -53,7 +53,13 @@ impl<E: Engine> Kv<E> {
         }
     }
 
-    fn engine(&self) -> Result<&E, Status> {
+    /// What one call may carry.
+    pub(super) const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The engine, as soon as it is open.
+    pub(super) fn engine(&self) -> Result<&E, Status> {
         self.opening
             .engine()
             .map_err(|refusal: Refusal| Failure::from(&refusal).into())

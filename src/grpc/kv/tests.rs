@@ -1,14 +1,27 @@
 //! The service through a generated client, on an engine that answers by heart.
 
+use std::{
+    convert::Infallible,
+    task::{Context, Poll},
+};
+
 use tonic::Code;
 use tonic_types::StatusExt;
+use tower::Service;
 
 use super::*;
 use crate::{
     engine::{Description, ListQuery, Page, RangeDeleted, WatchItem, WatchQuery},
-    gate::state::State,
-    grpc::Config,
-    grpc::services::Services,
+    gate::{
+        self,
+        load::Load,
+        request::{Arrival, RequestBody},
+        state::State,
+    },
+    grpc::{
+        Config, hot,
+        services::{Answering, Services},
+    },
     model::{
         entry::Entry,
         operation::{Outcome, Read},
@@ -126,8 +139,32 @@ fn routes_to(store_id: &'static str, keys: &[&'static str]) -> Services<Canned> 
     crate::grpc::services(opening, State::new(), Config::default())
 }
 
-fn serve(keys: &[&'static str]) -> KvServiceClient<Services<Canned>> {
-    KvServiceClient::new(routes_to("one", keys))
+fn serve(keys: &[&'static str]) -> KvServiceClient<Direct> {
+    KvServiceClient::new(Direct(routes_to("one", keys)))
+}
+
+/// Calls the services as the gate does.
+#[derive(Clone)]
+struct Direct(Services<Canned>);
+
+impl Service<http::Request<tonic::body::Body>> for Direct {
+    type Response = http::Response<hot::Body>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<tonic::body::Body>) -> Answering {
+        let share = Load::new(&gate::config::Config::default()).uncounted();
+        let arrival = Arrival::Message {
+            share,
+            read_ms_max: 60_000,
+        };
+        self.0
+            .call(request.map(|body| RequestBody::new(body, arrival)))
+    }
 }
 
 fn reason(status: &Status) -> String {
@@ -256,13 +293,13 @@ async fn an_engine_that_is_not_open_is_unavailable() {
         key: "a".into(),
         omit_value: false,
     };
-    let status = KvServiceClient::new(routes.clone())
+    let status = KvServiceClient::new(Direct(routes.clone()))
         .get(request)
         .await
         .unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     assert_eq!(reason(&status), "OPENING");
-    let status = AdminServiceClient::new(routes)
+    let status = AdminServiceClient::new(Direct(routes))
         .describe(proto::DescribeRequest {})
         .await
         .unwrap_err();
@@ -289,7 +326,7 @@ async fn a_listing_goes_on_where_it_ended_and_keeps_its_first_version() {
 async fn the_token_of_another_store_or_listing_is_refused() {
     let first = serve(&["a", "b"]).list(page(1, "")).await.unwrap();
     let token = first.into_inner().next_page_token;
-    let mut other_store = KvServiceClient::new(routes_to("two", &["a", "b"]));
+    let mut other_store = KvServiceClient::new(Direct(routes_to("two", &["a", "b"])));
     let other_range = proto::ListRequest {
         range: Some(proto::Range {
             prefix: "a".into(),
@@ -353,7 +390,7 @@ async fn describe_tells_the_store_and_the_limits() {
         version: 1.into(),
     });
     let routes = crate::grpc::services(opening, State::new(), config);
-    let told = AdminServiceClient::new(routes)
+    let told = AdminServiceClient::new(Direct(routes))
         .describe(proto::DescribeRequest {})
         .await
         .unwrap()

@@ -29,7 +29,7 @@ use crate::{
         wheel::Wheel,
     },
     model::{
-        entry::{self, Entry},
+        entry::{self, Entry, EntryRef},
         error::Error,
         expiry::ExpiryRules,
         key::Key,
@@ -133,6 +133,37 @@ impl Shard {
         };
         room.check(self.reply_bytes(&record, read.omit_value))?;
         Ok(Some(self.entry(&record, read.omit_value)))
+    }
+
+    /// What `view` makes of the entry under a key, where it lies.
+    ///
+    /// # Errors
+    /// The entry, when its value is large: it is to be viewed without the lock.
+    pub(super) fn view<T, F: FnOnce(Option<EntryRef<'_>>) -> T>(
+        &self,
+        read: Read<'_>,
+        hash: u64,
+        now: UnixMillis,
+        view: F,
+    ) -> Result<T, (Entry, F)> {
+        let Some(record) = self
+            .find(read.key, hash)
+            .and_then(|handle| self.record(handle))
+            .filter(|record| !record.is_expired(now))
+        else {
+            return Ok(view(None));
+        };
+        let value = match record.payload {
+            _ if read.omit_value => None,
+            Payload::Inline(bytes) => record.value_bytes(bytes),
+            Payload::External(_) => return Err((self.entry(&record, false), view)),
+        };
+        Ok(view(Some(EntryRef {
+            key: record.key,
+            value,
+            version: record.version,
+            deadline: record.deadline,
+        })))
     }
 
     /// Brings what a look for this hash will read nearer to the processor: the

@@ -1,0 +1,199 @@
+//! Replies of the hot calls, written straight from what is stored.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
+
+use crate::{
+    grpc::hot::decode::HEAD_BYTES,
+    model::{
+        entry::{EntryRef, ValueBytes},
+        operation::Applied,
+        time::UnixMillis,
+        version::Version,
+    },
+};
+
+/// A `GetResponse`, framed.
+pub(super) fn get(entry: Option<EntryRef<'_>>) -> Bytes {
+    let Some(entry) = entry else {
+        return framed(0, |_| ());
+    };
+    let sizes = EntrySizes::of(&entry);
+    framed(nested_len(sizes.entry), |buffer| {
+        put_nested(1, sizes.entry, buffer);
+        put_entry(&entry, &sizes, buffer);
+    })
+}
+
+/// A `SetResponse` without an entry, framed.
+pub(super) fn set(applied: &Applied) -> Bytes {
+    framed(set_len(applied), |buffer| put_set(applied, buffer))
+}
+
+/// A message of `bytes` bytes, which `put` writes, with its head.
+fn framed(bytes: usize, put: impl FnOnce(&mut BytesMut)) -> Bytes {
+    let mut buffer = BytesMut::with_capacity(HEAD_BYTES + bytes);
+    buffer.put_u8(0);
+    // A value is far below it.
+    buffer.put_u32(u32::try_from(bytes).unwrap_or(u32::MAX));
+    put(&mut buffer);
+    buffer.freeze()
+}
+
+struct EntrySizes {
+    time: usize,
+    value: usize,
+    entry: usize,
+}
+
+impl EntrySizes {
+    fn of(entry: &EntryRef<'_>) -> Self {
+        let time = entry.deadline.map_or(0, time_len);
+        let value = entry.value.map_or(0, |value| match value {
+            ValueBytes::Data(bytes) | ValueBytes::Text(bytes) => nested_len(bytes.len()),
+            ValueBytes::Number(number) => 1 + encoded_len_varint(number.cast_unsigned()),
+        });
+        let entry = nested_len(entry.key.len())
+            + entry.value.map_or(0, |_| nested_len(value))
+            + number_len(entry.version.get())
+            + entry.deadline.map_or(0, |_| nested_len(time));
+        Self { time, value, entry }
+    }
+}
+
+fn put_entry(entry: &EntryRef<'_>, sizes: &EntrySizes, buffer: &mut BytesMut) {
+    put_nested(1, entry.key.len(), buffer);
+    buffer.put_slice(entry.key);
+    if let Some(value) = entry.value {
+        put_nested(2, sizes.value, buffer);
+        match value {
+            ValueBytes::Data(bytes) => {
+                put_nested(1, bytes.len(), buffer);
+                buffer.put_slice(bytes);
+            }
+            ValueBytes::Text(bytes) => {
+                put_nested(2, bytes.len(), buffer);
+                buffer.put_slice(bytes);
+            }
+            ValueBytes::Number(number) => {
+                encode_key(3, WireType::Varint, buffer);
+                encode_varint(number.cast_unsigned(), buffer);
+            }
+        }
+    }
+    put_number(3, entry.version.get(), buffer);
+    if let Some(deadline) = entry.deadline {
+        put_nested(4, sizes.time, buffer);
+        put_time(deadline, buffer);
+    }
+}
+
+fn set_len(applied: &Applied) -> usize {
+    number_len(applied.version.map_or(0, Version::get))
+        + applied
+            .deadline
+            .map_or(0, |deadline| nested_len(time_len(deadline)))
+}
+
+fn put_set(applied: &Applied, buffer: &mut BytesMut) {
+    put_number(1, applied.version.map_or(0, Version::get), buffer);
+    if let Some(deadline) = applied.deadline {
+        put_nested(2, time_len(deadline), buffer);
+        put_time(deadline, buffer);
+    }
+}
+
+fn time_len(time: UnixMillis) -> usize {
+    let time = crate::grpc::wire::time::timestamp(time);
+    number_len(time.seconds) + number_len(time.nanos.into())
+}
+
+fn put_time(time: UnixMillis, buffer: &mut BytesMut) {
+    let time = crate::grpc::wire::time::timestamp(time);
+    put_number(1, time.seconds, buffer);
+    put_number(2, time.nanos.into(), buffer);
+}
+
+/// A field of the shapes used here has one byte for its number and shape.
+fn nested_len(bytes: usize) -> usize {
+    1 + prost::length_delimiter_len(bytes) + bytes
+}
+
+fn put_nested(number: u32, bytes: usize, buffer: &mut BytesMut) {
+    encode_key(number, WireType::LengthDelimited, buffer);
+    encode_varint(u64::try_from(bytes).unwrap_or(u64::MAX), buffer);
+}
+
+/// A number that is 0 is left out.
+fn number_len(number: i64) -> usize {
+    match number {
+        0 => 0,
+        number => 1 + encoded_len_varint(number.cast_unsigned()),
+    }
+}
+
+fn put_number(field: u32, number: i64, buffer: &mut BytesMut) {
+    if number != 0 {
+        encode_key(field, WireType::Varint, buffer);
+        encode_varint(number.cast_unsigned(), buffer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Buf;
+    use proptest::prelude::*;
+    use prost::Message;
+
+    use super::*;
+    use crate::{
+        grpc::wire::response,
+        model::{entry::Entry, value::Value},
+    };
+
+    fn value() -> impl Strategy<Value = Option<Value>> {
+        prop::option::of(prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..300).prop_map(|data| Value::Data(data.into())),
+            ".{0,200}".prop_map(|text| Value::Text(text.into())),
+            any::<i64>().prop_map(Value::Number),
+        ])
+    }
+
+    fn deadline() -> impl Strategy<Value = Option<UnixMillis>> {
+        prop::option::of(prop_oneof![
+            (1..1_u64 << 48).prop_map(UnixMillis::new),
+            // Whole seconds, whose nanos are left out.
+            (1..1_u64 << 38).prop_map(|seconds| UnixMillis::new(seconds * 1000)),
+        ])
+    }
+
+    fn message(mut framed: Bytes) -> Bytes {
+        assert_eq!(framed.get_u8(), 0, "not compressed");
+        assert_eq!(usize::try_from(framed.get_u32()).unwrap(), framed.len());
+        framed
+    }
+
+    proptest! {
+        #[test]
+        fn a_reply_is_what_the_generated_encoder_writes(
+            key in ".{1,200}",
+            value in value(),
+            version in 1_i64..,
+            deadline in deadline(),
+        ) {
+            let version = Version::new(version).unwrap();
+            let entry = Entry::new(key, value, version, deadline);
+            let hot = message(get(Some(EntryRef::from(&entry))));
+            prop_assert_eq!(hot, response::get(Some(entry)).encode_to_vec());
+
+            let applied = Applied { version: Some(version), deadline, ..Applied::default() };
+            let hot = message(set(&applied));
+            prop_assert_eq!(hot, response::set(applied).encode_to_vec());
+        }
+    }
+
+    #[test]
+    fn a_miss_is_an_empty_message() {
+        assert!(message(get(None)).is_empty());
+    }
+}
