@@ -27,6 +27,8 @@ mod faults;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod linearizable;
+#[cfg(test)]
 mod listing;
 #[cfg(test)]
 mod pages;

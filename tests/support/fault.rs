@@ -40,6 +40,8 @@ pub(crate) enum Fault {
     VersionConditionMetByAny,
     /// Read and write are not one step.
     ReadAndWriteApart,
+    /// Every other Get sees an earlier state.
+    StaleRead,
     /// A Set keeps the version of the entry that it replaces.
     VersionReused,
     /// A refused change takes a version.
@@ -76,6 +78,8 @@ pub(crate) enum Fault {
     BatchBytesIgnored,
     /// The checks of a transaction are not looked at.
     ChecksIgnored,
+    /// Others see a transaction half done.
+    TransactInHalves,
     /// A transaction that is refused has changed what came before.
     TransactHalfDone,
     /// Reads of a transaction see what it has done.

@@ -3,7 +3,7 @@
 use nanokv::{
     engine::{Description, Engine, ListQuery, Page, RangeDeleted, WatchQuery},
     model::{
-        entry::Entry,
+        entry::{Entry, EntryRef},
         error::Error,
         mutation::Mutation,
         once::Once,
@@ -24,6 +24,14 @@ impl<E: Engine> Engine for Unswept<E> {
 
     async fn get(&self, read: Read<'_>) -> Result<Option<Entry>, Error> {
         self.0.get(read).await
+    }
+
+    async fn view<T: Send>(
+        &self,
+        read: Read<'_>,
+        view: impl FnOnce(Option<EntryRef<'_>>) -> T + Send,
+    ) -> Result<T, Error> {
+        self.0.view(read, view).await
     }
 
     async fn mutate(&self, mutation: Mutation<'_>) -> Result<Applied, Error> {

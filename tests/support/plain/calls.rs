@@ -74,6 +74,9 @@ impl Engine for PlainEngine {
     }
 
     async fn get(&self, read: Read<'_>) -> Result<Option<Entry>, Error> {
+        if self.has(Fault::StaleRead) {
+            return Ok(self.read_stale(read));
+        }
         Ok(self.read(&self.store(), read))
     }
 
@@ -129,6 +132,9 @@ impl Engine for PlainEngine {
         transaction: Transaction<'_>,
         reply_bytes_max: usize,
     ) -> Result<Transacted, TransactionError> {
+        if self.has(Fault::TransactInHalves) {
+            return self.transact_in_halves(transaction, reply_bytes_max).await;
+        }
         self.transact_at_once(transaction, reply_bytes_max)
     }
 

@@ -44,6 +44,7 @@ pub(crate) struct PlainEngine {
     store_id: String,
     began: Version,
     store: Arc<Mutex<Store>>,
+    earlier: Mutex<Option<Store>>,
 }
 
 #[derive(Clone)]
@@ -79,6 +80,7 @@ impl PlainEngine {
                     Version::new(version).unwrap(),
                 ),
             })),
+            earlier: Mutex::default(),
         }
     }
 
@@ -123,6 +125,17 @@ impl PlainEngine {
             .get(read.key.as_str())
             .filter(|entry| self.alive(entry) || self.has(Fault::ExpiredStillRead))
             .map(|entry| self.shown(entry, read.omit_value))
+    }
+
+    /// Keeps the state for the next read, which sees that one.
+    fn read_stale(&self, read: Read<'_>) -> Option<Entry> {
+        let mut earlier = self.earlier.lock().unwrap();
+        let Some(store) = earlier.take() else {
+            let store = self.store();
+            *earlier = Some(store.clone());
+            return self.read(&store, read);
+        };
+        self.read(&store, read)
     }
 
     /// The entry that a change decides by.

@@ -64,6 +64,32 @@ impl PlainEngine {
         })
     }
 
+    /// As two transactions, with others in between.
+    pub(super) async fn transact_in_halves(
+        &self,
+        transaction: Transaction<'_>,
+        reply_bytes_max: usize,
+    ) -> Result<Transacted, TransactionError> {
+        let (first, second) = transaction
+            .operations()
+            .split_at(transaction.operations().len() / 2);
+        let first = Transaction::new(transaction.checks(), first)?;
+        let second = Transaction::new(&[], second)?;
+        let mut done = self.transact_at_once(first, reply_bytes_max)?;
+        tokio::task::yield_now().await;
+        let rest = self.transact_at_once(second, reply_bytes_max);
+        let rest = rest.map_err(|error| match error {
+            TransactionError::Operation { index, error } => TransactionError::Operation {
+                index: index + first.operations().len(),
+                error,
+            },
+            other => other,
+        })?;
+        done.outcomes.extend(rest.outcomes);
+        done.version = rest.version.or(done.version);
+        Ok(done)
+    }
+
     fn run(
         &self,
         before: &Store,
