@@ -12,6 +12,7 @@ mod line;
 #[path = "../../examples/lock.rs"]
 #[expect(dead_code, reason = "an example has a main of its own")]
 mod lock;
+mod mirrors;
 mod pipelines;
 mod recipes;
 mod retries;

@@ -49,6 +49,13 @@ impl Served {
         })
     }
 
+    /// A memory store of this configuration.
+    pub(crate) fn store_with(memory: memory::Config) -> Self {
+        Self::start_with(START, memory, |opening, state| {
+            grpc::services(opening, state, grpc::Config::default())
+        })
+    }
+
     /// Other services.
     pub(crate) fn routes(routes: Routes) -> Self {
         // The router's own future cannot be moved.
@@ -62,6 +69,14 @@ impl Served {
 
     fn start<S: Services>(
         opened: u64,
+        services: impl FnOnce(Opening<Memory<HeldClock>>, State) -> S,
+    ) -> Self {
+        Self::start_with(opened, memory::Config::default(), services)
+    }
+
+    fn start_with<S: Services>(
+        opened: u64,
+        memory: memory::Config,
         services: impl FnOnce(Opening<Memory<HeldClock>>, State) -> S,
     ) -> Self {
         let (opening, state) = (Opening::new(), State::new());
@@ -78,7 +93,7 @@ impl Served {
         let clock = HeldClock::at(UnixMillis::new(opened));
         let open = {
             let clock = clock.clone();
-            async { Ok(Memory::open(memory::Config::default(), clock)) }
+            async move { Ok(Memory::open(memory, clock)) }
         };
         let (handle, stop) = Stop::new();
         let mut tasks = JoinSet::new();
