@@ -25,7 +25,11 @@ use crate::{
 
 /// Milliseconds after which something is told even if nothing has happened: a
 /// little less than the 5 seconds that are promised.
-const QUIET_MS: u64 = 4_500;
+const QUIET_MS: u64 = 4_750;
+
+/// Moments at which that happens lie so many milliseconds apart, so that the
+/// watches of a connection tell it together, in one write.
+const QUIET_EVERY_MS: u64 = 250;
 
 /// How many chunks are read at a time.
 const CHUNKS_MAX: usize = 16;
@@ -106,7 +110,7 @@ pub(in crate::engine::memory) fn watch<C: Clock>(
         item_bytes: 0,
         is_due: true,
         yields: false,
-        quiet_until: memory.clock.now().plus(QUIET_MS),
+        quiet_until: quiet_until(memory.clock.now()),
         quiet: None,
     })
 }
@@ -159,7 +163,7 @@ impl<C: Clock> Watch<C> {
         }
         self.yields = is_more;
         self.is_due = false;
-        self.quiet_until = self.memory.clock.now().plus(QUIET_MS);
+        self.quiet_until = quiet_until(self.memory.clock.now());
         self.quiet = None;
         let mut item = std::mem::take(&mut self.item);
         self.item_bytes = 0;
@@ -252,4 +256,9 @@ impl<C: Clock> fmt::Debug for Watch<C> {
             .field("cursor", &self.cursor)
             .finish_non_exhaustive()
     }
+}
+
+fn quiet_until(now: UnixMillis) -> UnixMillis {
+    let latest = now.plus(QUIET_MS).get();
+    UnixMillis::new(latest - latest % QUIET_EVERY_MS)
 }
