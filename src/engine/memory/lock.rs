@@ -1,7 +1,19 @@
 //! The locks of this engine, in one place, so that a model checker can put its
 //! own here.
 
-pub(super) use parking_lot::{Mutex, MutexGuard};
+#[cfg(test)]
+pub(super) mod explored;
+
+#[cfg(test)]
+pub(super) use explored::{Mutex, others_may_come};
+#[cfg(not(test))]
+pub(super) use parking_lot::Mutex;
+pub(super) use parking_lot::MutexGuard;
+
+/// Where other threads may come in between, beside the locks: for a model
+/// checker to know.
+#[cfg(not(test))]
+pub(super) const fn others_may_come() {}
 
 /// A lock around a `T`, whoever makes it.
 pub(super) trait Lock<T> {

@@ -2,7 +2,10 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use crate::model::{time::UnixMillis, version::Version};
+use crate::{
+    engine::memory::lock::others_may_come,
+    model::{time::UnixMillis, version::Version},
+};
 
 /// Hands out versions. A shard takes them while it is locked, so that the
 /// versions of one shard are in the order of its changes, and whoever has
@@ -21,12 +24,16 @@ impl Versions {
 
     /// The last one that was given out.
     pub(super) fn last(&self) -> Version {
-        version(self.0.load(Ordering::Acquire))
+        let last = self.0.load(Ordering::Acquire);
+        others_may_come();
+        version(last)
     }
 
     /// The next one.
     pub(super) fn take(&self) -> Version {
-        version(self.0.fetch_add(1, Ordering::AcqRel).saturating_add(1))
+        let taken = self.0.fetch_add(1, Ordering::AcqRel).saturating_add(1);
+        others_may_come();
+        version(taken)
     }
 
     /// The next `count`, one after the other, for whoever has locked all shards
@@ -34,6 +41,7 @@ impl Versions {
     pub(super) fn take_run(&self, count: usize) -> impl Iterator<Item = Version> + use<> {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         let before = self.0.fetch_add(count, Ordering::AcqRel);
+        others_may_come();
         (before.saturating_add(1)..=before.saturating_add(count)).map(version)
     }
 }

@@ -13,7 +13,7 @@ mod config;
 mod index;
 mod interval;
 pub(super) mod recorder;
-mod sequencer;
+pub(super) mod sequencer;
 mod snapshot;
 mod state;
 mod watch;

@@ -3,6 +3,7 @@
 mod full;
 mod model;
 mod once;
+mod races;
 mod random;
 mod ranges;
 mod shared;
