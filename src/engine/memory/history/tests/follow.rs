@@ -274,11 +274,25 @@ fn a_quiet_watch_tells_how_far_it_is_every_5_seconds() {
         store.gather();
         assert_eq!(reader.item(), None);
         let woken = reader.woken();
-        store.clock.advance(4500);
+        store.clock.advance(4750);
         assert!(reader.woken() > woken);
         let item = reader.item().unwrap();
         assert_eq!((item.resume, item.events), (Some(store.version()), vec![]));
     }
+}
+
+#[test]
+fn quiet_watches_tell_how_far_they_are_at_the_same_moment() {
+    let store = Store::new();
+    let mut one = store.watch(query(WatchStart::Now)).unwrap();
+    assert!(one.item().is_some());
+    store.clock.advance(100);
+    let mut other = store.watch(query(WatchStart::Now)).unwrap();
+    assert!(other.item().is_some());
+    store.clock.advance(4649);
+    assert_eq!((one.item(), other.item()), (None, None));
+    store.clock.advance(1);
+    assert!(one.item().is_some() && other.item().is_some());
 }
 
 fn value(text: &str) -> Value {
