@@ -25,10 +25,15 @@ FROM dependencies AS build
 COPY build.rs ./
 COPY proto proto
 COPY src src
-RUN cargo build --locked --release --bin nanokv
+RUN cargo build --locked --release --bin nanokv \
+    && mkdir empty
 
 FROM ${RUNTIME_IMAGE}
 COPY --from=build /nanokv/target/release/nanokv /nanokv
+# Where a volume belongs: Docker gives a new one the owner of the directory that
+# it hides, so that the user below may write there. No VOLUME, which would leave
+# a nameless volume behind each container, even of a store in memory.
+COPY --from=build --chown=65532:65532 /nanokv/empty /var/lib/nanokv
 
 # By number, so that Kubernetes can see that it is not root.
 USER 65532:65532

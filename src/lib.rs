@@ -7,6 +7,8 @@
 //! nanokv = { version = "0.1", default-features = false, features = ["client"] }
 //! ```
 
+#[cfg(feature = "server")]
+pub mod calls;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "server")]
@@ -19,6 +21,10 @@ pub mod engine;
 pub mod gate;
 #[cfg(feature = "server")]
 pub mod grpc;
+#[cfg(feature = "server")]
+pub mod http;
+#[cfg(feature = "server")]
+pub mod load;
 #[cfg(feature = "server")]
 pub mod model;
 pub mod proto;

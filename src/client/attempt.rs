@@ -62,7 +62,7 @@ pub(crate) async fn attempts<M: Rpc>(
     let repeatable = !lacks_ids(&mut message);
     let mut backoff = Backoff::new(client.config().retry);
     loop {
-        let mut request = tonic::Request::new(message.clone());
+        let mut request = client.request(message.clone());
         request.set_timeout(deadline.saturating_duration_since(Instant::now()));
         let sent = timeout_at(deadline, M::send(client.stubs(), request)).await;
         let error = match sent {

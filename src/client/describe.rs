@@ -24,6 +24,10 @@ pub struct Description {
     pub server_time: Option<SystemTime>,
     /// What it carries out, by name.
     pub capabilities: Vec<String>,
+    /// What an acknowledged change has survived: none, os, interval or always.
+    pub durability: String,
+    /// Which entries make room when it is full: none, or the name of the policy.
+    pub eviction: String,
     /// Its limits, named as in errors.
     pub limits: pb::Limits,
 }
@@ -47,6 +51,8 @@ impl Rpc for pb::DescribeRequest {
             version: response.version,
             server_time: time(response.server_time)?,
             capabilities: response.capabilities,
+            durability: response.durability,
+            eviction: response.eviction,
             limits: response.limits.unwrap_or_default(),
         })
     }

@@ -86,10 +86,16 @@
 //! ```
 //!
 //! Both are whole in the crate's `examples`.
+//!
+//! **TLS and identities.** [`Client::with_credentials`] takes
+//! [`Credentials`]: a token, and with the feature
+//! `client-tls` certificates.
 
 mod attempt;
+pub mod backup;
 pub mod call;
 pub mod config;
+pub mod credentials;
 pub mod describe;
 pub mod entry;
 pub mod error;
@@ -115,10 +121,13 @@ use std::{
 };
 
 use tokio::time::Instant;
-use tonic::transport::{Channel, Endpoint};
+use tonic::{
+    metadata::{Ascii, MetadataValue},
+    transport::{Channel, Endpoint},
+};
 
 use crate::{
-    client::{config::Config, error::Error, retry::Throttle},
+    client::{config::Config, credentials::Credentials, error::Error, retry::Throttle},
     proto::{
         self as pb, admin_service_client::AdminServiceClient, kv_service_client::KvServiceClient,
     },
@@ -129,6 +138,13 @@ use crate::{
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);
 const KEEPALIVE_WITHIN: Duration = Duration::from_secs(10);
 
+/// Bytes that a server may send ahead on a stream and on a connection. h2 counts
+/// each small frame that nobody has read yet as 256 bytes, and ends a connection
+/// where these are more than half of the latter: a watch that is read slowly
+/// would take the calls beside it with it.
+const STREAM_BYTES: u32 = 1 << 20;
+const CONNECTION_BYTES: u32 = 1 << 30;
+
 /// A server to call. A clone shares the connection.
 #[derive(Clone, Debug)]
 pub struct Client(Arc<Shared>);
@@ -137,6 +153,7 @@ pub struct Client(Arc<Shared>);
 struct Shared {
     channel: Channel,
     config: Config,
+    bearer: Option<MetadataValue<Ascii>>,
     throttle: Throttle,
     request_ids: AtomicU8,
 }
@@ -170,30 +187,56 @@ impl Client {
     /// # Errors
     /// `address` is none.
     pub fn with_config(address: impl AsRef<str>, config: Config) -> Result<Self, Error> {
+        Self::with_credentials(address, config, Credentials::default())
+    }
+
+    /// [`Self::with_config`], as somebody, or through TLS.
+    ///
+    /// # Errors
+    /// `address` is none, or the certificates are not as they should be.
+    pub fn with_credentials(
+        address: impl AsRef<str>,
+        config: Config,
+        credentials: Credentials,
+    ) -> Result<Self, Error> {
         let address = address.as_ref();
         let uri = if address.contains("://") {
             address.to_owned()
         } else {
-            format!("http://{address}")
+            format!("{}://{address}", credentials.scheme())
         };
         let endpoint = Endpoint::from_shared(uri)
             .ok()
             .filter(|endpoint| endpoint.uri().port().is_some())
             .ok_or_else(|| Error::invalid(format!("{address:?} is no host and port")))?;
+        #[cfg(feature = "client-tls")]
+        let endpoint = match credentials.tls {
+            None => endpoint,
+            Some(tls) => endpoint
+                .tls_config(tls)
+                .map_err(|error| Error::invalid(format!("TLS: {}", cause(&error))))?,
+        };
         let channel = endpoint
             .connect_timeout(config.connect_timeout)
+            .initial_stream_window_size(STREAM_BYTES)
+            .initial_connection_window_size(CONNECTION_BYTES)
             .http2_keep_alive_interval(KEEPALIVE_EVERY)
             .keep_alive_timeout(KEEPALIVE_WITHIN)
             .connect_lazy();
-        Ok(Self::over(channel, config))
+        Ok(Self::on(channel, config, credentials.bearer))
     }
 
     /// A client over a channel that was made elsewhere.
     #[must_use]
     pub fn over(channel: Channel, config: Config) -> Self {
+        Self::on(channel, config, None)
+    }
+
+    fn on(channel: Channel, config: Config, bearer: Option<MetadataValue<Ascii>>) -> Self {
         Self(Arc::new(Shared {
             channel,
             config,
+            bearer,
             throttle: Throttle::new(),
             request_ids: AtomicU8::new(UNKNOWN),
         }))
@@ -201,6 +244,17 @@ impl Client {
 
     pub(crate) fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// A request with `message`, from who this client is.
+    pub(crate) fn request<M>(&self, message: M) -> tonic::Request<M> {
+        let mut request = tonic::Request::new(message);
+        if let Some(bearer) = &self.0.bearer {
+            request
+                .metadata_mut()
+                .insert("authorization", bearer.clone());
+        }
+        request
     }
 
     pub(crate) fn throttle(&self) -> &Throttle {
@@ -241,4 +295,12 @@ impl Client {
     pub(crate) fn forget_request_ids(&self) {
         self.0.request_ids.store(UNKNOWN, Relaxed);
     }
+}
+
+/// What is wrong with certificates, in the words of who read them.
+#[cfg(feature = "client-tls")]
+fn cause(error: &dyn std::error::Error) -> String {
+    error
+        .source()
+        .map_or_else(|| error.to_string(), ToString::to_string)
 }

@@ -95,7 +95,7 @@ impl PipelineCall {
         let lists_max = client.config().pipeline_lists_max.max(1);
         let (lists, sent) = mpsc::channel(lists_max);
         let mut stubs = client.stubs();
-        let opening = stubs.kv.pipeline(ReceiverStream::new(sent));
+        let opening = stubs.kv.pipeline(client.request(ReceiverStream::new(sent)));
         let opened = timeout_at(deadline(&client, timeout), opening).await;
         let answers = opened.map_err(|_| Error::deadline())??.into_inner();
         let order = Arc::default();

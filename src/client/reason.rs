@@ -67,6 +67,12 @@ reasons! {
     CounterOverflow = "COUNTER_OVERFLOW",
     /// The store is full, and the change would grow it.
     MemoryFull = "MEMORY_FULL",
+    /// As many changes wait for the disk as may.
+    JournalFull = "JOURNAL_FULL",
+    /// The disk is nearly full, and the change would grow the store.
+    DiskFull = "DISK_FULL",
+    /// A write to the disk has failed: the server must be started anew.
+    JournalFailed = "JOURNAL_FAILED",
     /// The answer would be larger than the server gives.
     ReplyTooLarge = "REPLY_TOO_LARGE",
     /// The request id was used before, for another request.
@@ -77,6 +83,11 @@ reasons! {
     VersionAhead = "VERSION_AHEAD",
     /// A watch was read so slowly that changes are no longer kept.
     WatchTooSlow = "WATCH_TOO_SLOW",
+    /// A backup was read so slowly that what it has yet to read is not kept as
+    /// it was.
+    BackupTooSlow = "BACKUP_TOO_SLOW",
+    /// There are as many backups as the server allows.
+    TooManyBackups = "TOO_MANY_BACKUPS",
     /// There are as many watches as the server allows.
     TooManyWatchers = "TOO_MANY_WATCHERS",
     /// The server does not do what was asked for.
@@ -99,6 +110,22 @@ reasons! {
     Draining = "DRAINING",
     /// There are as many connections as the server allows.
     TooManyConnections = "TOO_MANY_CONNECTIONS",
+    /// The caller has no right to do this here.
+    PermissionDenied = "PERMISSION_DENIED",
+    /// No right covers the method.
+    MethodNotGranted = "METHOD_NOT_GRANTED",
+    /// The caller does not say who they are.
+    CredentialsMissing = "CREDENTIALS_MISSING",
+    /// Nobody is known by the credentials.
+    CredentialsInvalid = "CREDENTIALS_INVALID",
+    /// The credentials have expired.
+    CredentialsExpired = "CREDENTIALS_EXPIRED",
+    /// Too many calls from this address did not say rightly who makes them.
+    TooManyFailedLogins = "TOO_MANY_FAILED_LOGINS",
+    /// The caller has had all calls or bytes of this moment.
+    RateLimited = "RATE_LIMITED",
+    /// The port answers for health alone.
+    HealthOnly = "HEALTH_ONLY",
     /// There are as many calls as the server allows.
     TooManyCalls = "TOO_MANY_CALLS",
     /// There are as many bytes under way as the server allows.

@@ -3,6 +3,7 @@
 use crate::{
     client::{
         Client,
+        backup::BackupCall,
         call::Call,
         operation,
         pipeline::PipelineCall,
@@ -182,6 +183,11 @@ impl Client {
     /// ```
     pub fn pipeline(&self) -> PipelineCall {
         PipelineCall::new(self)
+    }
+
+    /// Begins a backup of the whole store, as it is at this moment.
+    pub fn backup(&self) -> BackupCall {
+        BackupCall::new(self.clone())
     }
 
     /// Tells what the server is, what it can do, and its limits.

@@ -11,7 +11,11 @@ use tonic_health::pb::{
 };
 
 use crate::{
-    commands::{failure::Failure, server::reachable},
+    client::credentials::Credentials,
+    commands::{
+        failure::Failure,
+        server::{credentials, declare_tls, reachable},
+    },
     config::load::load,
 };
 
@@ -22,7 +26,7 @@ const TIMEOUT: &str = "timeout-ms";
 /// What can be typed after `nanokv health`.
 #[must_use]
 pub fn command() -> Command {
-    Command::new("health")
+    let command = Command::new("health")
         .about("Asks a server how it is: exit code 0 when it is SERVING, 1 otherwise")
         .arg(
             Arg::new(ADDRESS)
@@ -30,8 +34,8 @@ pub fn command() -> Command {
                 .value_name("ADDRESS")
                 .value_parser(value_parser!(SocketAddr))
                 .help(
-                    "The server; 0.0.0.0 and [::] mean this machine [listen of the environment \
-                     and the file]",
+                    "The server; 0.0.0.0 and [::] mean this machine [health_listen of the \
+                     environment and the file, else listen]",
                 ),
         )
         .arg(
@@ -49,7 +53,8 @@ pub fn command() -> Command {
                 .value_parser(value_parser!(u64).range(1..))
                 .default_value("1000")
                 .help("Milliseconds that it may take to answer"),
-        )
+        );
+    declare_tls(command)
 }
 
 /// Asks, and says what is wrong.
@@ -57,25 +62,23 @@ pub fn command() -> Command {
 /// # Errors
 /// Any answer but SERVING, in time.
 pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
-    let listen = match typed.get_one::<SocketAddr>(ADDRESS) {
-        Some(address) => *address,
+    let listen = if let Some(address) = typed.get_one::<SocketAddr>(ADDRESS) {
+        *address
+    } else {
         // Exit code 2 has no meaning for the health check of a container.
-        None => {
-            load(Vec::new())
-                .map_err(Failure::failed)?
-                .config
-                .serve
-                .listen
-        }
+        let serve = load(Vec::new()).map_err(Failure::failed)?.config.serve;
+        serve.health_listen.unwrap_or(serve.listen)
     };
     let address = reachable(listen);
+    let credentials = credentials(typed)?;
     let service = typed.get_one(SERVICE).cloned().unwrap_or_default();
     let patience = Duration::from_millis(typed.get_one(TIMEOUT).copied().unwrap_or(1000));
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Failure::failed)?;
-    let answer = runtime.block_on(async { timeout(patience, ask(address, service)).await });
+    let answer =
+        runtime.block_on(async { timeout(patience, ask(address, credentials, service)).await });
     match answer {
         Ok(Ok(ServingStatus::Serving)) => Ok(()),
         Ok(Ok(status)) => Err(format!("is {}", status.as_str_name())),
@@ -85,9 +88,19 @@ pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
     .map_err(|reason| Failure::failed(format!("{address} {reason}")))
 }
 
-async fn ask(address: SocketAddr, service: String) -> Result<ServingStatus, String> {
-    let channel = Endpoint::from_shared(format!("http://{address}"))
-        .map_err(|error| error.to_string())?
+async fn ask(
+    address: SocketAddr,
+    credentials: Credentials,
+    service: String,
+) -> Result<ServingStatus, String> {
+    let uri = format!("{}://{address}", credentials.scheme());
+    let mut endpoint = Endpoint::from_shared(uri).map_err(|error| error.to_string())?;
+    if let Some(tls) = credentials.tls {
+        endpoint = endpoint
+            .tls_config(tls)
+            .map_err(|error| format!("cannot be asked through TLS: {}", innermost(&error)))?;
+    }
+    let channel = endpoint
         .connect()
         .await
         .map_err(|error| format!("cannot be reached: {}", innermost(&error)))?;

@@ -5,7 +5,7 @@ use std::{
     io::{Read, stdin},
 };
 
-use crate::commands::failure::Failure;
+use crate::commands::{failure::Failure, words::key};
 
 /// More than any server takes in one message.
 const BYTES_MAX: u64 = 64 << 20;
@@ -23,11 +23,12 @@ pub fn read(path: &str) -> Result<Vec<u8>, Failure> {
             file.and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes))
         }
     };
-    let read = read.map_err(|error| Failure::misused(format!("{path} cannot be read: {error}")))?;
+    let read =
+        read.map_err(|error| Failure::misused(format!("{} cannot be read: {error}", key(path))))?;
     if u64::try_from(read).is_ok_and(|read| read <= BYTES_MAX) {
         Ok(bytes)
     } else {
-        let what = format!("{path} has more than {BYTES_MAX} bytes");
+        let what = format!("{} has more than {BYTES_MAX} bytes", key(path));
         Err(Failure::misused(what))
     }
 }
@@ -38,5 +39,5 @@ pub fn read(path: &str) -> Result<Vec<u8>, Failure> {
 /// As there, and that it is not UTF-8.
 pub fn read_text(path: &str) -> Result<String, Failure> {
     String::from_utf8(read(path)?)
-        .map_err(|_| Failure::misused(format!("{path} is not UTF-8 text")))
+        .map_err(|_| Failure::misused(format!("{} is not UTF-8 text", key(path))))
 }

@@ -1,22 +1,32 @@
 //! What can be typed: `nanokv` alone serves.
 
+pub mod backed_up;
+pub mod backup;
+pub mod bench;
 pub mod check;
 pub mod completions;
 pub mod config;
 pub mod del;
 pub mod delete_range;
+pub mod export;
 pub mod failure;
 pub mod get;
 pub mod health;
+pub mod import;
 pub mod incr;
 pub mod input;
 pub mod json;
 pub mod list;
+pub mod open;
+pub mod progress;
+pub mod restore;
 pub mod serve;
 pub mod server;
 pub mod set;
 pub mod span;
+pub mod target;
 pub mod terms;
+pub mod token;
 pub mod touch;
 pub mod txn;
 pub mod watch;
@@ -54,7 +64,13 @@ pub fn command_line() -> Command {
             watch::command(),
             txn::command(),
             delete_range::command(),
+            backup::command(),
+            restore::command(),
+            export::command(),
+            import::command(),
+            bench::command(),
             health::command(),
+            token::command(),
             config::command(),
             completions::command(),
         ])
@@ -75,7 +91,13 @@ pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
         Some(("watch", typed)) => watch::run(typed),
         Some(("txn", typed)) => txn::run(typed),
         Some(("delete-range", typed)) => delete_range::run(typed),
+        Some(("backup", typed)) => backup::run(typed),
+        Some(("restore", typed)) => restore::run(typed),
+        Some(("export", typed)) => export::run(typed),
+        Some(("import", typed)) => import::run(typed),
+        Some(("bench", typed)) => bench::run(typed),
         Some(("health", typed)) => health::run(typed),
+        Some(("token", typed)) => token::run(typed),
         Some(("config", typed)) => config::run(typed),
         Some(("completions", typed)) => completions::run(typed),
         Some((_, typed)) => serve::run(typed),

@@ -4,29 +4,58 @@ use std::{
     error,
     io::{Write, stdout},
     net::SocketAddr,
+    sync::Arc,
+    thread,
+    time::Duration,
 };
 
 use clap::ArgMatches;
-use tokio::runtime;
+use tokio::{runtime, sync::oneshot};
 
 use crate::{
-    commands::failure::Failure,
+    commands::{
+        failure::Failure,
+        open::{roster, warn_if_open},
+    },
     config::{
         Config, flags,
         load::{Loaded, load},
     },
-    engine::memory::Memory,
-    gate::{call::Gate, opening::Opening, state::State},
-    grpc,
-    model::{clock::store::StoreClock, time::UnixMillis},
-    serve::{
-        bind::bind,
-        connection::Context,
-        run::run as serve_bound,
-        stop::{Stop, signals},
+    engine::{
+        Engine,
+        journal::{self, OpenError, Progress},
+        memory::{self, Memory},
     },
-    telemetry::events,
+    gate::{
+        access::Access,
+        call::Gate,
+        opening::Opening,
+        rate::{meter::Now, meters::Meters},
+        state::State,
+    },
+    grpc::{self, services::Services},
+    http::door::door,
+    model::{
+        clock::{Clock, store::StoreClock},
+        figure::{Figure, Value},
+        time::UnixMillis,
+    },
+    serve::{
+        bind::{Bound, bind},
+        connection::Context,
+        metrics::{self, Figures},
+        reload::keep,
+        run::run_seated as serve_bound,
+        seats::Seats,
+        stop::{Stop, signals},
+        tls::Tls,
+    },
+    telemetry::{events, process},
 };
+
+/// How far it has come is told of stores that have more bytes than this: the
+/// others are there at once.
+const TOLD_BYTES_MIN: u64 = 64 << 20;
 
 /// Serves until a signal asks to stop.
 ///
@@ -35,7 +64,7 @@ use crate::{
 /// signal cut off calls.
 pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
     let loaded = load(flags::read(typed))?;
-    events::start(&loaded.config.telemetry);
+    let events = events::start(&loaded.config.telemetry).map_err(Failure::Failed)?;
     tell(&loaded);
     // Accepts, sweeps and waits for signals; connections have threads of their
     // own.
@@ -43,9 +72,10 @@ pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(Failure::failed)?;
-    runtime
-        .block_on(serve(loaded.config))
-        .map_err(Failure::Failed)
+    let served = runtime.block_on(serve(loaded.config));
+    // After the last call.
+    events.finish();
+    served.map_err(Failure::Failed)
 }
 
 fn tell(loaded: &Loaded) {
@@ -61,37 +91,151 @@ fn tell(loaded: &Loaded) {
 }
 
 async fn serve(config: Config) -> Result<(), Box<dyn error::Error + Send + Sync>> {
+    warn_if_open(&config);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
-    let bound = bind(config.serve.listen)?;
-    let clock = StoreClock::new(UnixMillis::default());
-    tokio::spawn(clock.clone().discipline());
+    let tls = Tls::load(&config.tls)?;
+    let (tls, certificates) = tls.unzip();
+    let bound = bind(config.serve.listen)?.with_tls(tls);
+    let health = config.serve.health_listen.map(bind).transpose()?;
+    let health_address = health.as_ref().map(Bound::address);
+    let bound = bound.with_health(health);
+    let roster = config.identities.as_deref().map(roster).transpose()?;
+    let (identities, roster) = roster.unzip();
+    let kept = certificates.into_iter().chain(identities).collect();
+    let every = Duration::from_millis(config.serve.credentials_reload_ms);
+    let metrics = config.serve.metrics.listen.map(bind).transpose()?;
 
     let (opening, state) = (Opening::new(), State::new());
+    let mut gate = Gate::new(config.gate, state.clone(), grpc::wire());
+    if metrics.is_some() {
+        gate = gate.counting();
+    }
+    if roster.is_some() || !config.gate.rates.is_none() {
+        // Not the store's, which may be ahead of everybody's after a restart.
+        let clock = StoreClock::new(UnixMillis::default());
+        tokio::spawn(clock.clone().discipline());
+        let now: Now = Arc::new(move || clock.now());
+        let meters = Meters::new(config.gate.rates, Arc::clone(&now));
+        gate = gate.with_meters(meters.clone());
+        if let Some(roster) = roster {
+            gate = gate.with_access(Access::new(roster, &config.gate, meters, now));
+        }
+    }
+    let services = grpc::services(opening.clone(), state, config.grpc);
     let context = Context {
-        services: grpc::services(opening.clone(), state.clone(), config.grpc),
-        gate: Gate::new(config.gate, state, grpc::wire()),
+        door: door(&gate, services.store(), config.http),
+        services,
+        gate,
         config: config.serve,
     };
-    let open = async { Ok(Memory::open(config.memory, clock)) };
+    let seats = Seats::new(&context.config);
+    if let Some(metrics) = metrics {
+        tracing::info!(address = %metrics.address(), "metrics listening");
+        let figures = figures(&context, &seats);
+        tokio::spawn(metrics::serve(metrics, config.serve.metrics, figures));
+    }
+    let open = open(config.memory, config.journal, opening.clone());
     let (stop_handle, stop) = Stop::new();
     tokio::select! {
         // Signals first: who has read our line may send one.
         biased;
         ended = signals(stop_handle) => ended.map_err(Into::into),
+        ended = keep(kept, every) => ended.map_err(Into::into),
         served = async {
-            announce(bound.address());
-            serve_bound(bound, context, opening, open, stop).await
+            announce(bound.address(), health_address);
+            serve_bound(bound, context, seats, opening, open, stop).await
         } => served.map_err(Into::into),
     }
 }
 
+/// What metrics tell: what each part tells of itself.
+fn figures<E: Engine>(context: &Context<Services<E>>, seats: &Seats) -> Figures {
+    let (gate, services, seats) = (
+        context.gate.clone(),
+        context.services.clone(),
+        seats.clone(),
+    );
+    let version = [(env!("CARGO_PKG_VERSION"), Value::Gauge(1))];
+    let build = Figure::labelled("nanokv_build_info", "Always 1", "version", version);
+    Figures::new(move || {
+        [
+            vec![build.clone()],
+            gate.figures(),
+            seats.figures(),
+            services.figures(),
+            process::figures(),
+        ]
+        .concat()
+    })
+}
+
+/// Opens the engine that the configuration chooses. What is kept is read by a
+/// thread of its own, since calls are answered meanwhile.
+///
+/// # Errors
+/// Why it cannot be opened.
+async fn open(
+    memory: memory::Config,
+    journal: journal::Config,
+    opening: Opening<Memory<StoreClock>>,
+) -> Result<Memory<StoreClock>, Box<dyn error::Error + Send + Sync>> {
+    let clock = StoreClock::new(UnixMillis::default());
+    let is_kept = !journal.dir.as_os_str().is_empty();
+    let engine = if is_kept {
+        let (sender, receiver) = oneshot::channel();
+        let clock = clock.clone();
+        thread::Builder::new()
+            .name("load".to_owned())
+            .spawn(move || {
+                // Nobody waits for it any more when the server stops.
+                let _ = sender.send(load_kept(memory, journal, clock, &opening));
+            })?;
+        receiver.await??
+    } else {
+        Memory::open(memory, clock.clone())
+    };
+    // From here on nobody else moves the clock.
+    tokio::spawn(clock.discipline());
+    Ok(engine)
+}
+
+/// Reads what is kept, and tells how far that is.
+fn load_kept(
+    memory: memory::Config,
+    journal: journal::Config,
+    clock: StoreClock,
+    opening: &Opening<Memory<StoreClock>>,
+) -> Result<Memory<StoreClock>, OpenError> {
+    let (dir, durability) = (journal.dir.clone(), journal.durability.name());
+    tracing::info!(dir = %dir.display(), durability, "opening the store");
+    let mut tenths = 0;
+    let loaded = Memory::load(memory, journal, clock, &mut |progress: Progress| {
+        let Progress {
+            bytes_done,
+            bytes_total,
+        } = progress;
+        opening.progress(bytes_done, bytes_total);
+        let now = bytes_done.saturating_mul(10) / bytes_total.max(1);
+        if now > tenths && bytes_total > TOLD_BYTES_MIN {
+            tenths = now;
+            tracing::info!(bytes_done, bytes_total, "reading the store");
+        }
+    })?;
+    let entries = loaded.memory().entries;
+    tracing::info!(dir = %dir.display(), entries, "the store is read");
+    Ok(loaded)
+}
+
 /// Says where it listens, for whoever started it. Nobody may be there to read,
 /// and the store is served all the same.
-fn announce(address: SocketAddr) {
+fn announce(address: SocketAddr, health: Option<SocketAddr>) {
     let mut out = stdout().lock();
     let said = writeln!(out, "listening on {address}").and_then(|()| out.flush());
     if let Err(error) = said {
         tracing::warn!(%error, "stdout cannot be written to");
     }
     tracing::info!(%address, "listening");
+    if let Some(address) = health {
+        tracing::info!(%address, "listening for health alone");
+    }
 }

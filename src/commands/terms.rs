@@ -136,7 +136,9 @@ pub fn keeping<M: Expiring + Keeping, T>(call: Call<M, T>, typed: &ArgMatches) -
     }
 }
 
-fn span() -> ValueParser {
+/// Reads a span of time: `90s`, `1h 30m`.
+#[must_use]
+pub fn span() -> ValueParser {
     ValueParser::new(|text: &str| {
         humantime::parse_duration(text).map_err(|error| error.to_string())
     })

@@ -74,24 +74,40 @@ pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
 }
 
 /// What a line adds to a transaction.
-enum Line {
+#[derive(Debug)]
+pub enum Line {
+    /// Something that must hold.
     Check(Check),
-    Operation { label: String, operation: Operation },
+    /// Something to do.
+    Operation {
+        /// What it is called where its answer is told.
+        label: String,
+        /// What it is.
+        operation: Operation,
+    },
 }
 
-fn lines(path: &str, text: &str) -> Result<Vec<Line>, Failure> {
+/// What the file at `path`, whose content is `text`, says.
+///
+/// # Errors
+/// What is wrong with its first wrong line, or that it has none.
+pub fn lines(path: &str, text: &str) -> Result<Vec<Line>, Failure> {
+    let mut vocabulary = vocabulary();
     let mut lines = Vec::new();
     for (number, line) in (1_usize..).zip(text.lines()) {
-        let at = |what: String| Failure::misused(format!("{path}:{number}: {what}"));
+        let at = |what: &str| {
+            let what = words::on_one_line(what);
+            Failure::misused(format!("{path}:{number}: {what}"))
+        };
         let Some(words) = shlex::split(line) else {
-            return Err(at("a quote is not closed".to_owned()));
+            return Err(at("a quote is not closed"));
         };
         if words.is_empty() {
             continue;
         }
-        let typed = vocabulary().try_get_matches_from(words);
-        let typed = typed.map_err(|error| at(in_short(&error)))?;
-        lines.push(read_line(&typed).map_err(|failure| at(failure.to_string()))?);
+        let typed = vocabulary.try_get_matches_from_mut(words);
+        let typed = typed.map_err(|error| at(&in_short(&error)))?;
+        lines.push(read_line(&typed).map_err(|failure| at(&failure.to_string()))?);
     }
     if lines.is_empty() {
         return Err(Failure::misused(format!("{path} has no commands")));
@@ -132,10 +148,9 @@ fn read_line(typed: &ArgMatches) -> Result<Line, Failure> {
     Ok(Line::Operation { label, operation })
 }
 
-/// What is wrong, in one line, without how it would be right.
+/// What is wrong, without how it would be right.
 fn in_short(error: &clap::Error) -> String {
     let text = error.to_string();
     let first = text.split("\n\n").next().unwrap_or_default();
-    let first = first.trim_start_matches("error: ");
-    first.split_whitespace().collect::<Vec<_>>().join(" ")
+    first.trim_start_matches("error: ").to_owned()
 }

@@ -134,6 +134,12 @@ pub fn key(key: &str) -> String {
     }
 }
 
+/// Text on one line, without what could steer a terminal.
+#[must_use]
+pub fn on_one_line(text: &str) -> String {
+    harmless(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
 /// A time as RFC 3339, to the millisecond.
 #[must_use]
 pub fn time(time: SystemTime) -> String {
@@ -211,6 +217,7 @@ mod tests {
         assert_eq!(harmless("a\tb\nc"), "a\tb\nc");
         assert_eq!(harmless("\u{1b}[2J"), "\\u{1b}[2J");
         assert_eq!(key("a b"), "a b");
+        assert_eq!(on_one_line("a\n  b\r\u{1b}c"), "a b \\u{1b}c");
         assert_eq!(key("a\u{9b}2J"), "\"a\\u{9b}2J\"");
         assert_eq!(brief(&Value::from("\u{1b}\n")), "\"\\u{1b}\\n\"");
     }

@@ -1,14 +1,18 @@
 //! What settings must be so that they go together.
 
 use crate::{
+    calls::wire::page_token,
     config::{fault::Fault, load::Loaded, registry::named},
-    grpc::wire::page_token,
+    http::cors::Origins,
     model::entry::reply_bytes,
 };
 
 /// Bytes of a Set beside its key and its value: tags, lengths, an expiry, a
 /// condition.
 const SET_BYTES_BESIDE: usize = 128;
+
+/// Bytes of a file of the log beside the changes of one message.
+const SEGMENT_BYTES_BESIDE: usize = 64 << 10;
 
 /// Everything that does not go together.
 #[must_use]
@@ -23,6 +27,8 @@ pub fn together(loaded: &Loaded) -> Vec<Fault> {
     // A call is let in before its bytes are known: the largest must fit alone.
     let call_bytes = limits.message_bytes_max.max(limits.reply_bytes_max);
     let expiry = config.grpc.expiry;
+    let segment_bytes = limits.message_bytes_max + limits.reply_bytes_max + SEGMENT_BYTES_BESIDE;
+    let segment_bytes = u64::try_from(segment_bytes).unwrap_or(u64::MAX);
     [
         (limits.message_bytes_max < message_bytes).then(|| {
             let right = format!(
@@ -41,6 +47,30 @@ pub fn together(loaded: &Loaded) -> Vec<Fault> {
                 "must be at least {call_bytes}, the larger of message_bytes_max and reply_bytes_max"
             );
             fault(loaded, "bytes_in_flight_max", right)
+        }),
+        (config.tls.cert.is_some() != config.tls.key.is_some()).then(|| {
+            let name = if config.tls.cert.is_some() {
+                "tls_cert"
+            } else {
+                "tls_key"
+            };
+            fault(loaded, name, "tls_cert and tls_key go together".to_owned())
+        }),
+        (config.tls.client_ca.is_some() && config.tls.cert.is_none())
+            .then(|| fault(loaded, "tls_client_ca", "needs tls_cert".to_owned())),
+        (config.http.cors_origins == Origins::Any && config.tls.client_ca.is_some()).then(|| {
+            let right = "must name origins where tls_client_ca asks for certificates: a browser shows none to *";
+            fault(loaded, "cors_origins", right.to_owned())
+        }),
+        (config.keeps() && config.journal.segment_bytes < segment_bytes).then(|| {
+            let right = format!(
+                "must be at least {segment_bytes}, to hold what one message changes and the reply to it"
+            );
+            fault(loaded, "journal_segment_bytes", right)
+        }),
+        (config.telemetry.otlp_endpoint.is_some() && !cfg!(feature = "otlp")).then(|| {
+            let right = "cannot be: this program was built without the feature otlp";
+            fault(loaded, "otlp_endpoint", right.to_owned())
         }),
         (expiry.default_ttl_ms > expiry.ttl_ms_max)
             .then(|| fault(loaded, "default_ttl", "must be at most ttl_max".to_owned())),

@@ -42,11 +42,18 @@ fn flag(setting: &'static Setting, config: &Config) -> Arg {
     let default = setting
         .default_in_words
         .map_or_else(|| setting.read(config), str::to_owned);
-    Arg::new(setting.name)
+    let arg = Arg::new(setting.name)
         .long(setting.flag())
         .value_name(setting.placeholder())
         .help(StyledStr::from(format!("{} [{default}]", setting.help)))
         .help_heading(setting.group.heading())
         // So that a wrong value is told as everywhere else.
-        .allow_hyphen_values(true)
+        .allow_hyphen_values(true);
+    match setting.alone() {
+        Some(said) => arg
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value(said),
+        None => arg,
+    }
 }

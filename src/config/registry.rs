@@ -3,6 +3,7 @@
 
 use crate::{
     config::setting::{Group, Kind, NumberPlace, Place, Setting, Unit},
+    gate::rate,
     model::key::Key,
 };
 
@@ -68,6 +69,24 @@ pub static SETTINGS: &[Setting] = &[
         "Which events: a level, or a list such as warn,nanokv=debug",
     ),
     general(
+        "audit",
+        Kind::Switch(place!(telemetry.audit)),
+        "Whether each change that is asked for is written, whatever the level: who, from where, \
+         below which prefix, and with what outcome",
+    ),
+    general(
+        "otlp_endpoint",
+        Kind::CollectorOrNone(place!(telemetry.otlp_endpoint)),
+        "The collector that spans of calls are sent to, as OTLP over gRPC; needs the feature otlp",
+    )
+    .or("none"),
+    general(
+        "metrics_listen",
+        Kind::AddressOrNone(place!(serve.metrics.listen)),
+        "The address that Prometheus reads metrics from, as HTTP on /metrics",
+    )
+    .or("none"),
+    general(
         "default_ttl",
         number!(Time, 0, YEARS_1000_MS, grpc.expiry.default_ttl_ms),
         "When an entry expires that is stored without an expiry; 0: never",
@@ -79,11 +98,137 @@ pub static SETTINGS: &[Setting] = &[
     )
     .or("60 % of the memory of the container or machine"),
     general(
+        "eviction",
+        Kind::Eviction(place!(memory.eviction)),
+        "What happens at memory_max: none, what would grow the store is refused; sieve, entries \
+         that nobody has asked for in a while make room",
+    ),
+    general(
+        "data_dir",
+        Kind::Folder(place!(journal.dir)),
+        "The directory that keeps the store; one process at a time may have it",
+    )
+    .or("none: what is stored is gone with the process"),
+    general(
         "workers",
         number!(Count, 1, 1 << 12, serve.workers),
         "Threads that serve connections",
     )
     .or("one a core"),
+    general(
+        "tutorial_routes",
+        Kind::Switch(place!(http.tutorial_routes)),
+        "Whether POST /set/KEY/VALUE, GET /get/KEY and DELETE /delete/KEY are answered",
+    ),
+    general(
+        "console",
+        Kind::Switch(place!(http.console)),
+        "Whether a page to look at the store with is served at /console",
+    ),
+    general(
+        "cors_origins",
+        Kind::Origins(place!(http.cors_origins)),
+        "Pages of which other origins may ask, in JSON and in gRPC-Web: a list, or * for all",
+    )
+    .or("none"),
+    access(
+        "tls_cert",
+        Kind::PathOrNone(place!(tls.cert)),
+        "The certificate of this server and those above it, in PEM; with it there is TLS",
+    )
+    .or("none"),
+    access(
+        "tls_key",
+        Kind::PathOrNone(place!(tls.key)),
+        "The private key to it, in PEM",
+    )
+    .or("none"),
+    access(
+        "tls_client_ca",
+        Kind::PathOrNone(place!(tls.client_ca)),
+        "The authorities of clients, in PEM; with it a client must have a certificate",
+    )
+    .or("none"),
+    access(
+        "identities",
+        Kind::PathOrNone(place!(identities)),
+        "Who may do what, in TOML; without it everybody may do everything",
+    )
+    .or("none"),
+    access(
+        "failed_logins_per_minute_max",
+        number!(Count, 1, 1 << 20, gate.failed_logins_per_minute_max),
+        "Calls a minute from one address that fail to say who they are",
+    ),
+    access(
+        "calls_per_second_max",
+        number!(Count, 0, rate::CALLS_LIMIT, gate.rates.calls_per_second_max),
+        "Calls of one identity in a second, or of one address where nobody is asked who they \
+         are; 0: no limit. The file of identities can say otherwise",
+    ),
+    access(
+        "bytes_per_second_max",
+        number!(Bytes, 0, rate::BYTES_LIMIT, gate.rates.bytes_per_second_max),
+        "Bytes of their requests and replies, in the same way",
+    ),
+    access(
+        "health_listen",
+        Kind::AddressOrNone(place!(serve.health_listen)),
+        "An address for health alone, without TLS: for probes",
+    )
+    .or("none"),
+    access(
+        "credentials_reload_ms",
+        number!(Millis, 1, DAY_MS, serve.credentials_reload_ms),
+        "Milliseconds between two looks at whether these files have changed",
+    ),
+    kept(
+        "durability",
+        Kind::Durability(place!(journal.durability)),
+        "What an acknowledged change survives: always a power cut; interval and os the end of \
+         the process, and a power cut but for the last durability_interval_ms, or for what the \
+         system had not written",
+    ),
+    kept(
+        "durability_interval_ms",
+        number!(Millis, 1, DAY_MS, journal.interval_ms),
+        "Milliseconds between syncs, where durability is interval",
+    ),
+    kept(
+        "journal_queue_changes_max",
+        number!(Count, 1, 1 << 18, journal.queue_changes_max),
+        "Changes that wait to be written",
+    ),
+    kept(
+        "journal_queue_bytes_max",
+        number!(Bytes, 1 << 20, BYTES_LIMIT, journal.queue_bytes_max),
+        "Bytes of the changes that wait to be written",
+    ),
+    kept(
+        "journal_segment_bytes",
+        number!(Bytes, 64 << 10, 256 << 20, journal.segment_bytes),
+        "Bytes of one file of the log, rounded up to 4KiB",
+    ),
+    kept(
+        "disk_free_bytes_min",
+        number!(Bytes, 0, BYTES_LIMIT, journal.disk_free_bytes_min),
+        "Bytes that stay free on the disk: with less, the store refuses to grow",
+    ),
+    kept(
+        "snapshot_log_bytes_min",
+        number!(Bytes, 64 << 10, BYTES_LIMIT, journal.snapshot_log_bytes_min),
+        "Bytes of log after which a snapshot is taken; also as many as the last one has",
+    ),
+    kept(
+        "snapshot_bytes_per_second",
+        number!(
+            Bytes,
+            64 << 10,
+            BYTES_LIMIT,
+            journal.snapshot_bytes_per_second
+        ),
+        "Bytes of a snapshot that are written in a second",
+    ),
     call(
         "key_bytes_max",
         number!(Bytes, 1, KEY_BYTES_LIMIT, grpc.limits.key_bytes_max),
@@ -139,6 +284,11 @@ pub static SETTINGS: &[Setting] = &[
         number!(Millis, 1, DAY_MS, gate.request_read_ms_max),
         "Milliseconds that a request may take to arrive",
     ),
+    call(
+        "stream_unread_ms_max",
+        number!(Millis, 1, DAY_MS, serve.stream_unread_ms_max),
+        "Milliseconds that replies of a Watch, a Backup or a Pipeline may wait to be taken",
+    ),
     server(
         "connections_max",
         number!(Count, 1, 1 << 20, serve.connections_max),
@@ -170,9 +320,19 @@ pub static SETTINGS: &[Setting] = &[
         "Milliseconds for which they are remembered at most",
     ),
     server(
+        "eviction_entries_max",
+        number!(Count, 1, 1 << 24, memory.eviction_entries_max),
+        "Entries that make room for one change, where eviction is not none",
+    ),
+    server(
         "watchers_max",
-        number!(Count, 0, 1 << 20, grpc.watchers_max),
+        number!(Count, 0, 1 << 20, grpc.watches.watchers_max),
         "Watches at once",
+    ),
+    server(
+        "watch_ranges_bytes_max",
+        number!(Bytes, 0, 1 << 30, grpc.watches.ranges_bytes_max),
+        "Bytes of the ranges of all watches",
     ),
     server(
         "watch_history_events_max",
@@ -190,6 +350,21 @@ pub static SETTINGS: &[Setting] = &[
         "Milliseconds after the last Watch or List for which events are kept",
     ),
     server(
+        "backups_max",
+        number!(Count, 0, 1 << 10, grpc.backups.backups_max),
+        "Backups at once",
+    ),
+    server(
+        "backup_chunk_bytes_max",
+        number!(Bytes, 1 << 10, 1 << 21, grpc.backups.chunk_bytes_max),
+        "Bytes of one message of a backup",
+    ),
+    server(
+        "backup_held_bytes_max",
+        number!(Bytes, 0, BYTES_LIMIT, memory.backup_held_bytes_max),
+        "Bytes that each keeps of what is changed before it was read, beside memory_max",
+    ),
+    server(
         "health_watches_max",
         number!(Count, 0, 1 << 20, grpc.health_watches_max),
         "Health watches at once",
@@ -203,6 +378,26 @@ pub static SETTINGS: &[Setting] = &[
         "bytes_in_flight_max",
         number!(Bytes, 1 << 10, BYTES_LIMIT, gate.bytes_in_flight_max),
         "Bytes of requests and replies at once",
+    ),
+    server(
+        "watch_bytes_in_flight_max",
+        number!(Bytes, 1 << 10, BYTES_LIMIT, gate.watch_bytes_in_flight_max),
+        "Bytes of the replies of watches and backups at once, apart from those",
+    ),
+    server(
+        "otlp_spans_waiting_max",
+        number!(Count, 1, 1 << 20, telemetry.otlp_spans_waiting_max),
+        "Spans that may wait to be sent to the collector; others are dropped",
+    ),
+    server(
+        "metrics_connections_max",
+        number!(Count, 1, 1 << 10, serve.metrics.connections_max),
+        "Connections at once that read metrics",
+    ),
+    server(
+        "metrics_ms_max",
+        number!(Millis, 1, DAY_MS, serve.metrics.ms_max),
+        "Milliseconds that reading metrics may take",
     ),
     connection(
         "streams_per_connection_max",
@@ -222,7 +417,12 @@ pub static SETTINGS: &[Setting] = &[
     connection(
         "handshake_ms_max",
         number!(Millis, 1, DAY_MS, serve.handshake_ms_max),
-        "Milliseconds until it has said that it speaks HTTP/2",
+        "Milliseconds until it has said what it speaks",
+    ),
+    connection(
+        "http1_idle_ms_max",
+        number!(Millis, 1, DAY_MS, serve.http1_idle_ms_max),
+        "Milliseconds between two requests of HTTP/1.1",
     ),
     connection(
         "connection_age_ms_max",
@@ -259,6 +459,14 @@ pub fn named(name: &str) -> Option<&'static Setting> {
 
 const fn general(name: &'static str, kind: Kind, help: &'static str) -> Setting {
     setting(Group::General, name, kind, help)
+}
+
+const fn access(name: &'static str, kind: Kind, help: &'static str) -> Setting {
+    setting(Group::Access, name, kind, help)
+}
+
+const fn kept(name: &'static str, kind: Kind, help: &'static str) -> Setting {
+    setting(Group::Kept, name, kind, help)
 }
 
 const fn call(name: &'static str, kind: Kind, help: &'static str) -> Setting {
@@ -365,7 +573,18 @@ mod tests {
     fn number_of(setting: &'static Setting) -> Option<(&'static str, u64, &'static NumberPlace)> {
         match &setting.kind {
             Kind::Number { min, place, .. } => Some((setting.name, *min, place)),
-            Kind::File | Kind::Address(_) | Kind::Format(_) | Kind::Levels(_) => None,
+            Kind::File
+            | Kind::Address(_)
+            | Kind::AddressOrNone(_)
+            | Kind::PathOrNone(_)
+            | Kind::CollectorOrNone(_)
+            | Kind::Origins(_)
+            | Kind::Switch(_)
+            | Kind::Format(_)
+            | Kind::Levels(_)
+            | Kind::Folder(_)
+            | Kind::Durability(_)
+            | Kind::Eviction(_) => None,
         }
     }
 }

@@ -1,9 +1,11 @@
 //! One thing that can be chosen: its name in every place, and what it may be.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use crate::{
     config::{Config, value},
+    engine::{journal::Durability, memory::Eviction},
+    http::cors::Origins,
     telemetry::{config::Format, levels::Levels},
 };
 
@@ -26,6 +28,10 @@ pub struct Setting {
 pub enum Group {
     /// What most people choose.
     General,
+    /// Who is let in.
+    Access,
+    /// How a store is kept on the disk.
+    Kept,
     /// Limits of one call.
     Call,
     /// Limits of the whole server.
@@ -42,8 +48,22 @@ pub(in crate::config) enum Kind {
     /// The file that others are read from: kept nowhere.
     File,
     Address(Place<SocketAddr>),
+    /// An address, or none where it is empty.
+    AddressOrNone(Place<Option<SocketAddr>>),
+    /// A path, or none where it is empty.
+    PathOrNone(Place<Option<PathBuf>>),
+    /// The URI of a collector, or none where it is empty.
+    CollectorOrNone(Place<Option<String>>),
+    /// Origins of pages, with commas between them.
+    Origins(Place<Origins>),
+    /// On or off.
+    Switch(Place<bool>),
     Format(Place<Format>),
     Levels(Place<Levels>),
+    /// A directory, or none.
+    Folder(Place<PathBuf>),
+    Durability(Place<Durability>),
+    Eviction(Place<Eviction>),
     /// A number in this unit, from `min` to `max`.
     Number {
         unit: Unit,
@@ -83,8 +103,10 @@ pub(in crate::config) struct NumberPlace {
 
 impl Group {
     /// All of them, in the order of `--help`.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::General,
+        Self::Access,
+        Self::Kept,
         Self::Call,
         Self::Server,
         Self::Connection,
@@ -96,6 +118,8 @@ impl Group {
     pub const fn heading(self) -> &'static str {
         match self {
             Self::General => "Settings",
+            Self::Access => "Who is let in",
+            Self::Kept => "With data_dir",
             Self::Call => "Limits of one call",
             Self::Server => "Limits of the whole server",
             Self::Connection => "Limits of one connection",
@@ -141,8 +165,20 @@ impl Setting {
         match &self.kind {
             Kind::File => String::new(),
             Kind::Address(place) => (place.of)(config).to_string(),
+            Kind::AddressOrNone(place) => {
+                (place.of)(config).map_or_else(String::new, |address| address.to_string())
+            }
+            Kind::PathOrNone(place) => (place.of)(config)
+                .as_ref()
+                .map_or_else(String::new, |path| path.display().to_string()),
+            Kind::CollectorOrNone(place) => (place.of)(config).clone().unwrap_or_default(),
+            Kind::Origins(place) => (place.of)(config).to_string(),
+            Kind::Switch(place) => value::switch_name(*(place.of)(config)).to_owned(),
             Kind::Format(place) => value::format_name(*(place.of)(config)).to_owned(),
             Kind::Levels(place) => (place.of)(config).to_string(),
+            Kind::Folder(place) => (place.of)(config).to_string_lossy().into_owned(),
+            Kind::Durability(place) => (place.of)(config).name().to_owned(),
+            Kind::Eviction(place) => (place.of)(config).name().to_owned(),
             Kind::Number { unit, place, .. } => value::written(*unit, (place.get)(config)),
         }
     }
@@ -154,8 +190,28 @@ impl Setting {
         match &self.kind {
             Kind::File => true,
             Kind::Address(place) => put((place.of_mut)(config), text.parse().ok()),
+            Kind::AddressOrNone(place) if text.is_empty() => {
+                put((place.of_mut)(config), Some(None))
+            }
+            Kind::AddressOrNone(place) => put((place.of_mut)(config), text.parse().ok().map(Some)),
+            Kind::PathOrNone(place) => {
+                let path = (!text.is_empty()).then(|| PathBuf::from(text));
+                put((place.of_mut)(config), Some(path))
+            }
+            Kind::CollectorOrNone(place) if text.is_empty() => {
+                put((place.of_mut)(config), Some(None))
+            }
+            Kind::CollectorOrNone(place) => {
+                let uri = value::is_collector(text).then(|| text.to_owned());
+                put((place.of_mut)(config), uri.map(Some))
+            }
+            Kind::Origins(place) => put((place.of_mut)(config), text.parse().ok()),
+            Kind::Switch(place) => put((place.of_mut)(config), value::switch(text)),
             Kind::Format(place) => put((place.of_mut)(config), value::format(text)),
             Kind::Levels(place) => put((place.of_mut)(config), text.parse().ok()),
+            Kind::Folder(place) => put((place.of_mut)(config), Some(PathBuf::from(text))),
+            Kind::Durability(place) => put((place.of_mut)(config), value::durability(text)),
+            Kind::Eviction(place) => put((place.of_mut)(config), value::eviction(text)),
             Kind::Number {
                 unit,
                 min,
@@ -172,14 +228,36 @@ impl Setting {
     pub fn accepts(&self) -> String {
         match &self.kind {
             Kind::File => "the path of a TOML file".to_owned(),
-            Kind::Address(_) => {
+            Kind::PathOrNone(_) => "the path of a file".to_owned(),
+            Kind::Address(_) | Kind::AddressOrNone(_) => {
                 "a numeric address and a port, such as 127.0.0.1:50051 or [::]:50051".to_owned()
             }
+            Kind::CollectorOrNone(_) => {
+                "http:// with a host and a port, such as http://127.0.0.1:4317".to_owned()
+            }
+            Kind::Origins(_) => {
+                "* or origins as browsers write them, with commas between them, such \
+                                 as https://app.example,http://localhost:3000"
+                    .to_owned()
+            }
+            Kind::Switch(_) => "on or off".to_owned(),
             Kind::Format(_) => "pretty or json".to_owned(),
             Kind::Levels(_) => "a level (off, error, warn, info, debug, trace) or a list such as \
                                 warn,nanokv=debug"
                 .to_owned(),
+            Kind::Folder(_) => "the path of a directory".to_owned(),
+            Kind::Durability(_) => "always, interval or os".to_owned(),
+            Kind::Eviction(_) => "none or sieve".to_owned(),
             Kind::Number { unit, min, max, .. } => value::accepted(*unit, *min, *max),
+        }
+    }
+
+    /// What its flag says when it stands alone; `None`: it never does.
+    #[must_use]
+    pub const fn alone(&self) -> Option<&'static str> {
+        match &self.kind {
+            Kind::Switch(_) => Some("on"),
+            _ => None,
         }
     }
 
@@ -187,10 +265,16 @@ impl Setting {
     #[must_use]
     pub const fn placeholder(&self) -> &'static str {
         match &self.kind {
-            Kind::File => "FILE",
-            Kind::Address(_) => "ADDRESS",
+            Kind::File | Kind::PathOrNone(_) => "FILE",
+            Kind::Address(_) | Kind::AddressOrNone(_) => "ADDRESS",
+            Kind::CollectorOrNone(_) => "URI",
+            Kind::Origins(_) => "ORIGINS",
+            Kind::Switch(_) => "on|off",
             Kind::Format(_) => "FORMAT",
             Kind::Levels(_) => "LEVELS",
+            Kind::Folder(_) => "DIR",
+            Kind::Durability(_) => "WHEN",
+            Kind::Eviction(_) => "POLICY",
             Kind::Number { unit, .. } => match unit {
                 Unit::Count => "COUNT",
                 Unit::Bytes => "SIZE",

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use crate::{config::setting::Unit, telemetry::config::Format};
+use crate::{
+    config::setting::Unit,
+    engine::{journal::Durability, memory::Eviction},
+    telemetry::config::Format,
+};
 
 /// The units of a size and of a time that divide each other, largest first.
 const SIZES: [(u64, &str); 4] = [
@@ -57,6 +61,26 @@ pub(in crate::config) fn accepted(unit: Unit, min: u64, max: u64) -> String {
     }
 }
 
+/// Whether `text` is a URI by which a collector can be reached, without TLS.
+pub(in crate::config) fn is_collector(text: &str) -> bool {
+    let uri = text.parse::<http::Uri>();
+    uri.is_ok_and(|uri| uri.scheme_str() == Some("http") && uri.port().is_some())
+}
+
+/// On or off, by its name.
+pub(in crate::config) fn switch(text: &str) -> Option<bool> {
+    match text {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// The name of on or off.
+pub(in crate::config) const fn switch_name(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
+}
+
 /// A format, by its name.
 pub(in crate::config) fn format(name: &str) -> Option<Format> {
     [Format::Pretty, Format::Json]
@@ -70,6 +94,20 @@ pub(in crate::config) const fn format_name(format: Format) -> &'static str {
         Format::Pretty => "pretty",
         Format::Json => "json",
     }
+}
+
+/// A durability, by its name.
+pub(in crate::config) fn durability(name: &str) -> Option<Durability> {
+    [Durability::Always, Durability::Interval, Durability::Os]
+        .into_iter()
+        .find(|durability| durability.name() == name)
+}
+
+/// A way to make room, by its name.
+pub(in crate::config) fn eviction(name: &str) -> Option<Eviction> {
+    [Eviction::None, Eviction::Sieve]
+        .into_iter()
+        .find(|eviction| eviction.name() == name)
 }
 
 fn in_units(number: u64, units: &[(u64, &str)], smallest: &str) -> String {

@@ -1,20 +1,23 @@
 //! What every engine promises.
 
+pub mod journal;
 pub mod memory;
 mod watch;
 
-use std::future::{Future, ready};
+use std::future::{Future, pending, ready};
 
 use tokio_stream::Stream;
 
 pub use crate::engine::watch::{WatchItem, WatchQuery, WatchStart};
 
+use crate::engine::journal::backup::Image;
 use crate::model::{
-    entry::{Entry, EntryRef},
+    entry::{Entry, EntryRef, EntrySeen},
     error::Error,
+    figure::Figure,
     mutation::Mutation,
     once::Once,
-    operation::{Applied, Operation, Outcome, Read},
+    operation::{Applied, Operation, Outcome, Read, Seen},
     range::Range,
     time::UnixMillis,
     transaction::{Transacted, Transaction, TransactionError},
@@ -28,6 +31,12 @@ use crate::model::{
 pub trait Engine: Send + Sync + 'static {
     /// What this store is, at this moment.
     fn describe(&self) -> Description;
+
+    /// The figures that its metrics tell, at this moment. Asked every few
+    /// seconds, so it may take a while and must not hold up calls.
+    fn figures(&self) -> Vec<Figure> {
+        Vec::new()
+    }
 
     /// The entry under a key, if there is one.
     ///
@@ -91,6 +100,34 @@ pub trait Engine: Send + Sync + 'static {
         operations: &[Operation<'_>],
         reply_bytes_max: usize,
     ) -> impl Future<Output = Vec<Result<Outcome, Error>>> + Send;
+
+    /// As [`Self::batch`], without copies: `see` is given each answer in its
+    /// turn, perhaps under a lock, so it must be quick. Nobody may be told of
+    /// them before this returns.
+    ///
+    /// # Errors
+    /// [`Error::JournalFailed`]: what the answers rest on will not last, and
+    /// nobody may be told of any.
+    fn batch_seen(
+        &self,
+        operations: &[Operation<'_>],
+        reply_bytes_max: usize,
+        mut see: impl FnMut(Result<Seen<'_>, Error>) + Send,
+    ) -> impl Future<Output = Result<(), Error>> + Send {
+        async move {
+            for answer in self.batch(operations, reply_bytes_max).await {
+                see(match &answer {
+                    Ok(Outcome::Read(entry)) => {
+                        let entry = entry.as_ref().map(EntryRef::from);
+                        Ok(Seen::Read(entry.map(EntrySeen::Here)))
+                    }
+                    Ok(Outcome::Applied(applied)) => Ok(Seen::Applied(applied.clone())),
+                    Err(error) => Err(error.clone()),
+                });
+            }
+            Ok(())
+        }
+    }
 
     /// Carries out all of `transaction` at one moment, or nothing of it. Reads
     /// and conditions see the state before. Its changes take consecutive
@@ -177,6 +214,33 @@ pub trait Engine: Send + Sync + 'static {
     /// to begin after.
     fn watch(&self, query: WatchQuery) -> impl Future<Output = Result<Self::Watch, Error>> + Send;
 
+    /// All there is at this moment, to be read while it is changed: what was
+    /// acknowledged before is in it, a transaction whole or not at all, and all
+    /// of it is durable where the store is.
+    ///
+    /// # Errors
+    /// [`Error::JournalFailed`]; [`Error::Unsupported`] when the engine has none.
+    fn image(&self) -> impl Future<Output = Result<Box<dyn Image>, Error>> + Send {
+        ready(Err(Error::Unsupported {
+            capability: "Backup",
+        }))
+    }
+
+    /// Returns when the store can take no change any more, and only a restart
+    /// helps. What is durable can be read still.
+    fn failed(&self) -> impl Future<Output = ()> + Send {
+        pending()
+    }
+
+    /// Ends the store: takes no more changes, and sees to it that all there were
+    /// are on the disk, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::JournalFailed`]: some of it could not be written.
+    fn close(&self) -> impl Future<Output = Result<(), Error>> + Send {
+        ready(Ok(()))
+    }
+
     /// The work that the engine does beside its calls, such as removing what
     /// has expired and telling watches. To be run once; returns only when there is nothing to do
     /// ever again.
@@ -204,6 +268,12 @@ pub struct Description {
     pub capabilities: &'static [&'static str],
     /// How many bytes of memory it may take up; `None`: it holds none.
     pub memory_max: Option<u64>,
+    /// What an acknowledged change has survived: `none`, or the name of a
+    /// [`journal::Durability`].
+    pub durability: &'static str,
+    /// Which entries make room when it holds as much as it may: `none`, or the
+    /// name of a [`memory::Eviction`].
+    pub eviction: &'static str,
 }
 
 /// Asks for a page.

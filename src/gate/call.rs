@@ -4,42 +4,67 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http::{HeaderName, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, Method, Request, Response, header};
 use tonic::{body::Body, codegen::StdError as BoxError};
 use tower::Service;
 
 use crate::gate::{
+    access::{Access, caller::Caller, session::Session},
+    answer::{Answer, Passing, Reply},
     config::Config,
+    counting::Counted,
     each::Each,
     framing::Framing,
+    kind::Kind,
     load::{Load, Share},
+    rate::{meter::Meter, meters::Meters},
     refusal::Refusal,
     reply::{Deadline, Ending, ReplyBody},
     request::{Arrival, HEALTH_REQUEST_BYTES_MAX, RequestBody},
+    room::Room,
     state::{Phase, State},
+    tally::{Metered, Rpc},
     timeout,
     trace::Trace,
 };
 
 const CONTENT_TYPE: &str = "application/grpc";
+const WEB_CONTENT_TYPES: [&str; 4] = [
+    "application/grpc-web+proto",
+    "application/grpc-web",
+    "application/grpc-web-text+proto",
+    "application/grpc-web-text",
+];
 const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
 /// What every call passes. A clone is the same gate.
 #[derive(Clone, Debug)]
-pub struct Gate(Arc<Inner>);
+pub struct Gate {
+    pub(super) inner: Arc<Inner>,
+    /// Who is on the other end; `None`: nobody is asked.
+    pub(super) session: Option<Arc<Session>>,
+    /// Where those count who are nobody that is known; `None`: they do not.
+    pub(super) meter: Option<Arc<Meter>>,
+    /// Where calls come from, if changes are told in the log.
+    pub(super) audited: Option<Arc<SocketAddr>>,
+}
 
-#[derive(Debug)]
-struct Inner {
-    config: Config,
-    load: Load,
-    state: State,
-    wire: Wire,
+#[derive(Clone, Debug)]
+pub(super) struct Inner {
+    pub(super) config: Config,
+    pub(super) load: Load,
+    /// For the replies of watches, apart from all others.
+    pub(super) room: Room,
+    pub(super) state: State,
+    pub(super) wire: Wire,
+    /// Where callers are held to their rates; `None`: they are to none.
+    pub(super) meters: Option<Meters>,
+    /// Where calls are counted; `None`: they are not.
+    pub(super) counted: Option<Counted>,
 }
 
 /// What the gate has to be told of the wire behind it.
@@ -49,39 +74,10 @@ pub struct Wire {
     pub refuse: fn(&Refusal) -> Response<Body>,
     /// What the calls of a service are, by its full name, and a method of it.
     pub kind: fn(&str, &str) -> Kind,
-}
-
-/// How calls of a method are let in and counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// One message, and a reply that ends by itself.
-    Ordinary,
-    /// About health: always let in.
-    Health,
-    /// About health, and its reply may go on for ever.
-    HealthWatch,
-    /// The request is a stream, which may take its time.
-    Stream,
-    /// The reply is a stream that may go on for ever. It has limits of its own,
-    /// and is no call in flight any more when it begins.
-    Watch,
-    /// A stream whose messages are calls in flight, each for itself; it is
-    /// none. It finds an [`Each`] in the extensions of its request.
-    Pipeline,
-}
-
-impl Kind {
-    /// Whether it is about health.
-    #[must_use]
-    pub const fn is_health(self) -> bool {
-        matches!(self, Self::Health | Self::HealthWatch)
-    }
-
-    /// Whether its reply is not waited for when the server stops.
-    #[must_use]
-    pub const fn is_lasting(self) -> bool {
-        matches!(self, Self::Watch | Self::HealthWatch)
-    }
+    /// The rpcs that are counted apart, those that are called most first.
+    pub rpcs: &'static [Rpc],
+    /// What a path is called in the log, where no key may stand.
+    pub name: fn(&str) -> &str,
 }
 
 /// Who calls.
@@ -89,125 +85,113 @@ impl Kind {
 pub struct Peer {
     /// Where from.
     pub address: SocketAddr,
-    /// `connections_max`, on a connection above it: health alone is answered.
-    pub health_only: Option<u64>,
+    /// Why health alone is answered, where it is.
+    pub health_only: Option<HealthOnly>,
 }
 
-/// The answer to a call. It is small, since it is moved to a task of its own:
-/// the request is not in it.
-#[derive(Debug)]
-pub struct Answer<F, R> {
-    way: Option<Way<F, R>>,
-    trace: Trace,
+/// Why a connection is for health alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HealthOnly {
+    /// It is above `connections_max`.
+    ConnectionsFull {
+        /// The limit.
+        connections_max: u64,
+    },
+    /// Its port is.
+    Port,
 }
 
-#[derive(Debug)]
-enum Way<F, R> {
-    // Rare, and larger than the other.
-    Refused(Box<Reply<R>>),
-    Passing(Passing<F>),
-}
-
-/// A call that was let through.
-#[derive(Debug)]
-struct Passing<F> {
-    call: F,
-    share: Share,
-    ending: Ending,
-    is_lasting: bool,
-}
-
-impl<F, R> Future for Answer<F, R>
-where
-    F: Future<Output = Result<Response<R>, Infallible>> + Unpin,
-    R: From<Body> + Unpin,
-{
-    type Output = Result<Reply<R>, Infallible>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { way, trace } = self.get_mut();
-        let reply = match way.take() {
-            Some(Way::Refused(reply)) => *reply,
-            Some(Way::Passing(mut passing)) => {
-                let polled = trace.span().in_scope(|| passing.poll(context));
-                let Poll::Ready(passed) = polled else {
-                    *way = Some(Way::Passing(passing));
-                    return Poll::Pending;
-                };
-                passing.reply(passed)
-            }
-            // Only after it was ready, when nobody asks.
-            None => return Poll::Pending,
-        };
-        trace.end(&reply);
-        Poll::Ready(Ok(reply))
+impl Inner {
+    /// The same with a change.
+    pub(super) fn with(&self, change: impl FnOnce(&mut Self)) -> Arc<Self> {
+        let mut inner = self.clone();
+        change(&mut inner);
+        Arc::new(inner)
     }
 }
-
-impl<F> Passing<F> {
-    /// A fault in one call is not to take the others of its connection with
-    /// it: panics end here.
-    fn poll<R>(&mut self, context: &mut Context<'_>) -> Poll<Result<Response<R>, Refusal>>
-    where
-        F: Future<Output = Result<Response<R>, Infallible>> + Unpin,
-    {
-        let call = AssertUnwindSafe(|| Pin::new(&mut self.call).poll(context));
-        match catch_unwind(call) {
-            Ok(Poll::Ready(Ok(response))) => {
-                Poll::Ready(match self.ending.refusal(response.headers()) {
-                    Some(refusal) => Err(refusal),
-                    None => Ok(response),
-                })
-            }
-            Ok(Poll::Ready(Err(never))) => match never {},
-            Ok(Poll::Pending) if self.ending.deadline.has_passed(context) => {
-                Poll::Ready(Err(Refusal::Deadline))
-            }
-            Ok(Poll::Pending) => Poll::Pending,
-            Err(_) => Poll::Ready(Err(Refusal::Panicked)),
-        }
-    }
-
-    fn reply<R: From<Body>>(self, passed: Result<Response<R>, Refusal>) -> Reply<R> {
-        match passed {
-            Ok(response) if self.is_lasting => {
-                response.map(|body| ReplyBody::lasting(body, self.share.settled(), self.ending))
-            }
-            Ok(response) => {
-                response.map(|body| ReplyBody::new(body, self.share, Some(self.ending)))
-            }
-            Err(refusal) => self.ending.gate.refuse(&refusal),
-        }
-    }
-}
-
-/// What is sent back.
-pub type Reply<R> = Response<ReplyBody<R>>;
 
 impl Gate {
     /// A gate that holds calls to `config`, while the server is in `state`.
     #[must_use]
     pub fn new(config: Config, state: State, wire: Wire) -> Self {
         let load = Load::new(&config);
-        Self(Arc::new(Inner {
+        let room = Room::new(config.watch_bytes_in_flight_max);
+        let inner = Arc::new(Inner {
             config,
             load,
+            room,
             state,
             wire,
-        }))
+            meters: None,
+            counted: None,
+        });
+        Self {
+            inner,
+            session: None,
+            meter: None,
+            audited: None,
+        }
+    }
+
+    /// The same, that holds callers to their rates.
+    #[must_use]
+    pub fn with_meters(self, meters: Meters) -> Self {
+        let inner = self.inner.with(|inner| inner.meters = Some(meters));
+        Self { inner, ..self }
+    }
+
+    /// The same, that asks callers who they are.
+    #[must_use]
+    pub fn with_access(self, access: Access) -> Self {
+        Self {
+            session: Some(Arc::new(Session::new(access, None))),
+            ..self
+        }
+    }
+
+    /// The same for one connection from `address`, whose client has a
+    /// certificate of these names, if any.
+    #[must_use]
+    pub fn of_connection(&self, address: SocketAddr, certificate: Option<Arc<[String]>>) -> Self {
+        let session = self.session.as_ref();
+        Self {
+            inner: Arc::clone(&self.inner),
+            session: session.map(|session| Arc::new(session.beside(certificate))),
+            meter: self
+                .inner
+                .meters
+                .as_ref()
+                .and_then(|meters| meters.of_address(address.ip())),
+            audited: self.config().audit.then(|| Arc::new(address)),
+        }
+    }
+
+    /// A gate to another wire, which counts together with this one and asks the
+    /// same callers who they are.
+    #[must_use]
+    pub fn beside(&self, wire: Wire) -> Self {
+        let inner = self.inner.with(|inner| {
+            inner.wire = wire;
+            // Not by rpc: it has none.
+            inner.counted = None;
+        });
+        Self {
+            inner,
+            ..self.clone()
+        }
     }
 
     /// The state of the server.
     #[must_use]
     pub fn state(&self) -> &State {
-        &self.0.state
+        &self.inner.state
     }
 
     /// What a call of this path is.
     #[must_use]
     pub fn kind(&self, path: &str) -> Kind {
         let (service, method) = split(path);
-        (self.0.wire.kind)(service, method)
+        (self.inner.wire.kind)(service, method)
     }
 
     /// Lets a call through to `services`, or refuses it. Never fails: a refusal
@@ -223,22 +207,33 @@ impl Gate {
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
         R: From<Body>,
     {
-        let trace = Trace::begin(&request, peer.address);
-        let way = match trace
-            .span()
-            .in_scope(|| self.begin(peer, services, request))
-        {
-            Ok(passing) => Way::Passing(passing),
-            Err(reply) => Way::Refused(reply),
-        };
-        Answer {
-            way: Some(way),
-            trace,
-        }
+        let kind = self.kind(request.uri().path());
+        self.call_as(kind, peer, services, request)
+    }
+
+    /// As [`Self::call`], for a call that is of another kind than its path says.
+    pub fn call_as<S, B, R>(
+        &self,
+        kind: Kind,
+        peer: Peer,
+        services: &mut S,
+        request: Request<B>,
+    ) -> Answer<S::Future, R>
+    where
+        S: Service<Request<RequestBody<B>>, Response = Response<R>, Error = Infallible>,
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+        R: From<Body>,
+    {
+        let trace = Trace::begin(&request, self.inner.wire.name, peer.address);
+        let begin = || self.begin(&trace, kind, peer, services, request);
+        let passing = trace.span().in_scope(begin);
+        Answer::new(passing, trace)
     }
 
     fn begin<S, B, R>(
         &self,
+        trace: &Trace,
+        kind: Kind,
         peer: Peer,
         services: &mut S,
         mut request: Request<B>,
@@ -248,64 +243,89 @@ impl Gate {
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
         R: From<Body>,
     {
-        if let Some(status) = no_grpc(&request) {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = status;
-            return Err(Box::new(self.uncounted(response)));
-        }
-        let kind = self.kind(request.uri().path());
+        let counted = self.count(request.uri().path(), kind);
         let admitted = self.admit(peer, kind);
-        let wait = timeout::of(request.headers());
-        let (share, wait) = match (admitted, wait) {
-            (Ok(share), Ok(wait)) => (share, wait),
-            (Err(refusal), _) | (Ok(_), Err(refusal)) => {
-                return Err(Box::new(self.refuse(&refusal)));
+        let checked = admitted.and_then(|share| {
+            let caller = self.caller(peer, kind, request.headers())?;
+            trace.identify(&caller);
+            let meter = self.meter(&caller, kind);
+            if let Some(meter) = meter {
+                meter.enter()?;
             }
+            let share = share.paid_by(meter);
+            Ok((share, caller, timeout::of(request.headers())?))
+        });
+        let (share, who, wait) = match checked {
+            Ok(checked) => checked,
+            Err(refusal) => return Err(Box::new(self.refuse(&refusal, counted))),
         };
         let encoding = request.headers().get(&ENCODING);
         let compressed = encoding.is_some_and(|encoding| encoding != "identity");
         let deadline = Deadline::new(wait);
         if kind == Kind::Pipeline {
-            let each = Each::new(self.0.load.clone(), deadline.at());
-            request.extensions_mut().insert(each);
+            let each = Each::new(self.inner.load.clone(), deadline.at());
+            request.extensions_mut().insert(each.at(self.clone()));
         }
-        let arrival = self.arrival(kind);
-        let request = request.map(|body| RequestBody::new(body, arrival));
-        let ending = Ending {
+        let arrival = self.arrival(kind, self.meter(&who, kind));
+        let request = request.map(|body| RequestBody::new(body, arrival).of(who));
+        let mut ending = Ending {
             deadline,
             cut: request.body().cut(),
             compressed,
             gate: self.clone(),
+            counted,
         };
-        match catch_unwind(AssertUnwindSafe(|| services.call(request))) {
-            Ok(call) => Ok(Passing {
-                call,
-                share,
-                ending,
-                is_lasting: kind.is_lasting() || kind == Kind::Pipeline,
-            }),
-            Err(_) => Err(Box::new(self.refuse(&Refusal::Panicked))),
-        }
+        let called = catch_unwind(AssertUnwindSafe(|| services.call(request)));
+        let Ok(call) = called else {
+            let counted = ending.counted.take();
+            return Err(Box::new(self.refuse(&Refusal::Panicked, counted)));
+        };
+        Ok(Passing {
+            call,
+            share,
+            ending,
+            kind,
+        })
     }
 
     fn admit(&self, peer: Peer, kind: Kind) -> Result<Share, Refusal> {
-        let Inner { load, state, .. } = &*self.0;
+        let Inner { load, state, .. } = &*self.inner;
         if kind.is_health() {
             return Ok(load.uncounted());
         }
-        if state.get() >= Phase::Stopping && peer.health_only.is_some() {
-            return Err(Refusal::Draining);
+        match peer.health_only {
+            Some(HealthOnly::Port) => Err(Refusal::HealthOnly),
+            Some(_) if state.get() >= Phase::Stopping => Err(Refusal::Draining),
+            Some(HealthOnly::ConnectionsFull { connections_max }) => {
+                Err(Refusal::ConnectionsFull { connections_max })
+            }
+            None => load.enter(),
         }
-        if let Some(connections_max) = peer.health_only {
-            return Err(Refusal::ConnectionsFull { connections_max });
-        }
-        load.enter()
     }
 
-    fn arrival(&self, kind: Kind) -> Arrival {
-        let Inner { config, load, .. } = &*self.0;
+    fn caller(&self, peer: Peer, kind: Kind, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        let caller = match &self.session {
+            None => Caller::anyone(),
+            Some(_) if kind.is_health() || kind == Kind::Public => Caller::nobody(),
+            Some(session) => session.caller(peer.address.ip(), headers)?,
+        };
+        Ok(caller.audited_at(self.audited.as_ref()))
+    }
+
+    /// Where it counts what a call of `caller` moves. Probes are never counted.
+    fn meter<'a>(&'a self, caller: &'a Caller, kind: Kind) -> Option<&'a Arc<Meter>> {
+        if kind.is_health() {
+            return None;
+        }
+        caller.meter(self.meter.as_ref())
+    }
+
+    fn arrival(&self, kind: Kind, meter: Option<&Arc<Meter>>) -> Arrival {
+        let Inner { config, load, .. } = &*self.inner;
         let read_ms_max = config.request_read_ms_max;
-        let share = load.uncounted();
+        // The messages of a pipeline are paid for one by one.
+        let meter = meter.filter(|_| kind != Kind::Pipeline);
+        let share = load.uncounted().paid_by(meter);
         match kind {
             Kind::Health | Kind::HealthWatch => Arrival::Health {
                 bytes_left: HEALTH_REQUEST_BYTES_MAX,
@@ -315,51 +335,70 @@ impl Gate {
                 share,
                 framing: Framing::default(),
             },
-            Kind::Ordinary | Kind::Watch => Arrival::Message { share, read_ms_max },
+            Kind::Ordinary | Kind::Public | Kind::Watch => Arrival::Message { share, read_ms_max },
         }
     }
 
     /// What this gate holds calls to.
     pub(super) fn config(&self) -> &Config {
-        &self.0.config
+        &self.inner.config
     }
 
     /// The whole answer to a call that is refused.
     pub(super) fn refusal(&self, refusal: &Refusal) -> Response<Body> {
-        (self.0.wire.refuse)(refusal)
+        (self.inner.wire.refuse)(refusal)
     }
 
-    fn refuse<R: From<Body>>(&self, refusal: &Refusal) -> Reply<R> {
-        self.uncounted(self.refusal(refusal))
+    pub(super) fn refuse<R: From<Body>>(
+        &self,
+        refusal: &Refusal,
+        counted: Option<Metered>,
+    ) -> Reply<R> {
+        let response = self.refusal(refusal);
+        if let (Some(tally), Some(call)) = (self.tally(), counted) {
+            tally.end(call, response.headers());
+        }
+        self.uncounted(response)
     }
 
-    fn uncounted<R: From<Body>>(&self, response: Response<Body>) -> Reply<R> {
-        response.map(|body| ReplyBody::new(body.into(), self.0.load.uncounted(), None))
+    /// An answer that is not held to anything any more.
+    #[must_use]
+    pub fn uncounted<R: From<Body>>(&self, response: Response<Body>) -> Reply<R> {
+        response.map(|body| ReplyBody::new(body.into(), self.inner.load.uncounted(), None))
     }
 }
 
-/// What is wrong with a request that is no gRPC at all.
-fn no_grpc<B>(request: &Request<B>) -> Option<StatusCode> {
-    if request.method() != Method::POST {
-        return Some(StatusCode::METHOD_NOT_ALLOWED);
-    }
+/// Whether a request is gRPC: whatever is not goes to another wire.
+#[must_use]
+pub fn speaks_grpc<B>(request: &Request<B>) -> bool {
     let content_type = request.headers().get(header::CONTENT_TYPE);
-    let spoken = content_type
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| {
-            value.strip_prefix(CONTENT_TYPE).is_some_and(|rest| {
-                let rest = rest.strip_prefix("+proto").unwrap_or(rest);
-                rest.is_empty() || rest.starts_with(';')
+    request.method() == Method::POST
+        && content_type
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| {
+                value.strip_prefix(CONTENT_TYPE).is_some_and(|rest| {
+                    let rest = rest.strip_prefix("+proto").unwrap_or(rest);
+                    rest.is_empty() || rest.starts_with(';')
+                })
             })
-        });
-    (!spoken).then_some(StatusCode::UNSUPPORTED_MEDIA_TYPE)
 }
 
-/// The service and the method that a path names; both empty when it names none.
-fn split(path: &str) -> (&str, &str) {
-    path.strip_prefix('/')
-        .and_then(|rest| rest.split_once('/'))
-        .unwrap_or_default()
+/// Whether a request is gRPC-Web, in one of its forms.
+#[must_use]
+pub fn speaks_grpc_web<B>(request: &Request<B>) -> bool {
+    let content_type = request.headers().get(header::CONTENT_TYPE);
+    request.method() == Method::POST
+        && content_type.is_some_and(|value| WEB_CONTENT_TYPES.iter().any(|it| value == it))
+}
+
+/// The service and the method that a path names; a path of one word names a
+/// service alone.
+pub(super) fn split(path: &str) -> (&str, &str) {
+    let rest = path.strip_prefix('/').unwrap_or(path);
+    // Byte by byte: it is short, and a search is made for what is long.
+    let at = rest.bytes().position(|byte| byte == b'/');
+    at.and_then(|at| Some((rest.get(..at)?, rest.get(at + 1..)?)))
+        .unwrap_or((rest, ""))
 }
 
 #[cfg(test)]

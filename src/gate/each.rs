@@ -3,6 +3,8 @@
 use tokio::time::Instant;
 
 use crate::gate::{
+    access::caller::Caller,
+    call::Gate,
     config::Config,
     load::{Load, Share},
     refusal::Refusal,
@@ -14,24 +16,50 @@ use crate::gate::{
 pub struct Each {
     load: Load,
     deadline: Option<Instant>,
+    /// Where they are counted.
+    gate: Option<Gate>,
 }
 
 impl Each {
     /// Counts messages on `load`, on a stream that ends at `deadline`.
     #[must_use]
     pub const fn new(load: Load, deadline: Option<Instant>) -> Self {
-        Self { load, deadline }
+        Self {
+            load,
+            deadline,
+            gate: None,
+        }
     }
 
-    /// Lets one message in that holds `bytes`, and counts it until it is
-    /// dropped.
+    /// Counts messages, and those that are refused, where `gate` counts calls.
+    #[must_use]
+    pub fn at(self, gate: Gate) -> Self {
+        Self {
+            gate: Some(gate),
+            ..self
+        }
+    }
+
+    /// Lets one message of `caller` in that holds `bytes`, and counts it until
+    /// it is dropped. What it moves is still to be charged.
     ///
     /// # Errors
-    /// [`Refusal::CallsInFlight`] or [`Refusal::BytesInFlight`] at the limit.
-    pub fn enter(&self, bytes: usize) -> Result<Share, Refusal> {
-        let mut share = self.load.enter()?;
-        share.receive(bytes)?;
-        Ok(share)
+    /// [`Refusal::CallsInFlight`] or [`Refusal::BytesInFlight`] at the limit,
+    /// [`Refusal::RateLimited`] at the one of the caller.
+    pub fn enter(&self, caller: &Caller, bytes: usize) -> Result<Share, Refusal> {
+        let entered = self.load.enter().and_then(|mut share| {
+            let address = self.gate.as_ref().and_then(|gate| gate.meter.as_ref());
+            let meter = caller.meter(address);
+            if let Some(meter) = meter {
+                meter.enter()?;
+            }
+            share.receive(bytes)?;
+            Ok(share.paid_by(meter))
+        });
+        if let Some(gate) = &self.gate {
+            gate.count_list(entered.as_ref().err());
+        }
+        entered
     }
 
     /// When the caller of the stream stops waiting.
@@ -59,19 +87,19 @@ mod tests {
             bytes_in_flight_max: 100,
             ..Config::default()
         });
-        let each = Each::new(load.clone(), None);
+        let (each, anyone) = (Each::new(load.clone(), None), Caller::anyone());
         assert_eq!(load.calls(), 0, "the stream itself is none");
-        let first = each.enter(60).unwrap();
+        let first = each.enter(&anyone, 60).unwrap();
         assert!(matches!(
-            each.enter(60),
+            each.enter(&anyone, 60),
             Err(Refusal::BytesInFlight {
                 bytes_in_flight_max: 100
             })
         ));
         assert_eq!((load.calls(), load.bytes()), (1, 60));
-        let second = each.enter(40).unwrap();
+        let second = each.enter(&anyone, 40).unwrap();
         assert!(matches!(
-            each.clone().enter(0),
+            each.clone().enter(&anyone, 0),
             Err(Refusal::BytesInFlight { .. } | Refusal::CallsInFlight { .. })
         ));
         drop((first, second));

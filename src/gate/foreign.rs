@@ -1,25 +1,23 @@
 //! Answers that are not ours. Every error of nanokv carries its details, so
 //! one that does not was made by tonic; its code alone tells which.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use tonic::Code;
 
 use crate::gate::{config::Config, refusal::Refusal};
 
-const DETAILS: &str = "grpc-status-details-bin";
-const STATUS: &str = "grpc-status";
+const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// What tonic meant, if the headers or trailers of an answer say an error of its
 /// own making. `compressed` is whether the request names an encoding.
 #[must_use]
 pub fn refusal(headers: &HeaderMap, compressed: bool, config: &Config) -> Option<Refusal> {
     let code = code(headers)?;
-    if headers.contains_key(DETAILS) {
-        return None;
-    }
     match code {
         // Tonic makes none of these: reflection says it, without details.
         Code::Ok | Code::NotFound => None,
+        _ if headers.contains_key(&DETAILS) => None,
         Code::OutOfRange => Some(Refusal::MessageTooLarge {
             message_bytes_max: u64::try_from(config.message_bytes_max).unwrap_or(u64::MAX),
         }),
@@ -44,7 +42,7 @@ pub fn refusal(headers: &HeaderMap, compressed: bool, config: &Config) -> Option
 #[must_use]
 pub fn code(headers: &HeaderMap) -> Option<Code> {
     headers
-        .get(STATUS)
+        .get(&STATUS)
         .map(|value| Code::from_bytes(value.as_bytes()))
 }
 

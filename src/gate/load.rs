@@ -7,7 +7,11 @@ use std::sync::{
 
 use bytes::Bytes;
 
-use crate::gate::{config::Config, refusal::Refusal};
+use crate::gate::{
+    config::Config,
+    rate::{meter::Meter, pace::Pace},
+    refusal::Refusal,
+};
 
 /// A frame of a reply at least this large is counted until it has left. Smaller
 /// ones are counted while the call lasts, so many bytes of them at most: a
@@ -64,6 +68,7 @@ impl Load {
             load: self.clone(),
             counted: false,
             bytes: 0,
+            meter: None,
         }
     }
 
@@ -92,9 +97,31 @@ pub struct Share {
     load: Load,
     counted: bool,
     bytes: usize,
+    /// Where all that it counts is paid for.
+    meter: Option<Arc<Meter>>,
 }
 
 impl Share {
+    /// The same, whose bytes are paid for by whoever has `meter`.
+    #[must_use]
+    pub fn paid_by(mut self, meter: Option<&Arc<Meter>>) -> Self {
+        self.meter = meter.cloned();
+        self
+    }
+
+    /// Has bytes paid for, however long they are held.
+    pub fn charge(&self, bytes: usize) {
+        if let Some(meter) = &self.meter {
+            meter.charge(bytes);
+        }
+    }
+
+    /// Waits until what was charged is paid for; `None`: nobody counts it.
+    #[must_use]
+    pub fn pace(&self) -> Option<Pace> {
+        self.meter.clone().map(Pace::new)
+    }
+
     /// Counts bytes of a request that have arrived.
     ///
     /// # Errors
@@ -120,18 +147,15 @@ impl Share {
     /// Counts the call no more; what it sends is counted as before.
     #[must_use]
     pub fn settled(self) -> Self {
-        self.load.uncounted()
+        self.load.uncounted().paid_by(self.meter.as_ref())
     }
 
-    /// Counts a frame of a reply until it has left.
+    /// Counts `bytes` apart from the rest of the call.
     #[must_use]
-    pub fn follow(&self, frame: Bytes) -> Bytes {
+    pub fn apart(&self, bytes: usize) -> Self {
         let mut share = self.load.uncounted();
-        share.add(frame.len());
-        Bytes::from_owner(Leaving {
-            frame,
-            _share: share,
-        })
+        share.add(bytes);
+        share
     }
 
     /// Counts a frame of a reply: a large one until it has left, since it may
@@ -143,7 +167,8 @@ impl Share {
             self.add(frame.len().min(room));
             return frame;
         }
-        self.follow(frame)
+        let counted = self.apart(frame.len());
+        leaving(frame, counted)
     }
 
     fn add(&mut self, bytes: usize) {
@@ -161,12 +186,21 @@ impl Drop for Share {
     }
 }
 
-struct Leaving {
-    frame: Bytes,
-    _share: Share,
+/// A frame with what counts it, until it has left.
+#[must_use]
+pub fn leaving<C: Send + 'static>(frame: Bytes, counted: C) -> Bytes {
+    Bytes::from_owner(Leaving {
+        frame,
+        _counted: counted,
+    })
 }
 
-impl AsRef<[u8]> for Leaving {
+struct Leaving<C> {
+    frame: Bytes,
+    _counted: C,
+}
+
+impl<C> AsRef<[u8]> for Leaving<C> {
     fn as_ref(&self) -> &[u8] {
         &self.frame
     }

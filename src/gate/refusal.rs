@@ -5,7 +5,12 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The engine is not open yet: try again.
-    Opening,
+    Opening {
+        /// How many bytes of what it keeps were read.
+        bytes_done: u64,
+        /// How many bytes there are; 0: it is not known yet.
+        bytes_total: u64,
+    },
     /// The server is stopping: try again elsewhere.
     Draining,
     /// `connections_max` is reached and this connection serves health alone.
@@ -13,6 +18,28 @@ pub enum Refusal {
         /// The limit.
         connections_max: u64,
     },
+    /// This port is for health alone.
+    HealthOnly,
+    /// The caller does not say who they are, or not rightly.
+    Credentials(Credentials),
+    /// Too many calls from this address did so.
+    FailedLogins {
+        /// The limit.
+        failed_logins_per_minute_max: u64,
+        /// Milliseconds after which one may be tried again.
+        retry_ms: u32,
+    },
+    /// The caller has had all calls or bytes of this moment.
+    RateLimited {
+        /// Which limit.
+        limit: &'static str,
+        /// The limit.
+        per_second_max: u64,
+        /// Milliseconds after which one may be made again.
+        retry_ms: u32,
+    },
+    /// No right covers this method.
+    MethodNotGranted,
     /// Too many calls at once on the whole server.
     CallsInFlight {
         /// The limit.
@@ -33,10 +60,20 @@ pub enum Refusal {
         /// The limit.
         pipelines_max: u64,
     },
+    /// Too many backups at once.
+    Backups {
+        /// The limit.
+        backups_max: u64,
+    },
     /// Too many watches at once.
     Watchers {
         /// The limit.
         watchers_max: u64,
+    },
+    /// Too many bytes in the ranges of all watches.
+    WatchRanges {
+        /// The limit.
+        watch_ranges_bytes_max: u64,
     },
     /// The request did not arrive in time.
     RequestRead {
@@ -60,4 +97,15 @@ pub enum Refusal {
     MethodUnknown,
     /// The server has a fault: the call was given up in the middle.
     Panicked,
+}
+
+/// What is wrong with how a caller says who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// They do not.
+    Missing,
+    /// Nobody is known by that.
+    Invalid,
+    /// It has expired.
+    Expired,
 }

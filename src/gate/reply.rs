@@ -3,7 +3,7 @@
 
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -12,7 +12,17 @@ use http::{HeaderMap, header};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::gate::{call::Gate, foreign, load::Share, refusal::Refusal, request::Cut};
+use crate::gate::{
+    call::Gate,
+    foreign,
+    load::{Share, leaving},
+    outgoing::Outgoing,
+    rate::pace::Pace,
+    refusal::Refusal,
+    request::Cut,
+    room::Place,
+    tally::Metered,
+};
 
 /// A reply as it leaves. One that is a stream ends when the caller's deadline
 /// passes; an error at its end that is not ours is told as one of ours.
@@ -21,8 +31,18 @@ pub struct ReplyBody<B> {
     inner: B,
     share: Share,
     ending: Option<Ending>,
-    is_lasting: bool,
+    // Few have it, and all are moved.
+    lasting: Option<Box<Lasting>>,
     ended: bool,
+}
+
+/// What a stream that may go on for ever is held to.
+#[derive(Debug)]
+struct Lasting {
+    /// Where its bytes count; `None`: on the share.
+    place: Option<Place>,
+    pace: Option<Pace>,
+    begun: bool,
 }
 
 /// How a reply may end other than by itself.
@@ -36,6 +56,8 @@ pub struct Ending {
     pub compressed: bool,
     /// Knows the limits, and the answer that says why.
     pub gate: Gate,
+    /// The call, until it has been counted.
+    pub counted: Option<Metered>,
 }
 
 /// When a caller stops waiting, if it says so.
@@ -79,10 +101,34 @@ impl Ending {
             .map(|refusal| self.cut.as_ref().and_then(Cut::refusal).unwrap_or(refusal))
     }
 
+    /// An answer with these headers begins; where they say how it ends, it is
+    /// counted.
+    pub fn begin(&mut self, headers: &HeaderMap) {
+        if self.counted.is_some() && foreign::code(headers).is_some() {
+            self.end(headers);
+        }
+    }
+
+    /// Counts the call, which ends with these headers or trailers.
+    fn end(&mut self, headers: &HeaderMap) {
+        if let (Some(call), Some(tally)) = (self.counted.take(), self.gate.tally()) {
+            tally.end(call, headers);
+        }
+    }
+
     fn trailers(&self, refusal: &Refusal) -> HeaderMap {
         let mut trailers = std::mem::take(self.gate.refusal(refusal).headers_mut());
         trailers.remove(header::CONTENT_TYPE);
         trailers
+    }
+}
+
+impl Drop for Ending {
+    /// Whoever called is gone before the end.
+    fn drop(&mut self) {
+        if let (Some(call), Some(tally)) = (self.counted.take(), self.gate.tally()) {
+            tally.abandon(call);
+        }
     }
 }
 
@@ -93,18 +139,32 @@ impl<B> ReplyBody<B> {
             inner,
             share,
             ending,
-            is_lasting: false,
+            lasting: None,
             ended: false,
         }
     }
 
-    /// The same for a stream that may go on for ever: none of its bytes is
-    /// counted after it has left, and it ends in time however much it has to
-    /// send.
-    pub const fn lasting(inner: B, share: Share, ending: Ending) -> Self {
+    /// The same for a stream that may go on for ever: its bytes are counted
+    /// until they have left, and no longer, at `place` if it has one; it ends
+    /// in time however much it has to send. With a place it waits until what it
+    /// has sent is paid for.
+    pub fn lasting(inner: B, share: Share, ending: Ending, place: Option<Place>) -> Self {
+        let paced = place.as_ref().and_then(|_| share.pace());
         let mut body = Self::new(inner, share, Some(ending));
-        body.is_lasting = true;
+        body.lasting = Some(Box::new(Lasting {
+            place,
+            pace: paced,
+            begun: false,
+        }));
         body
+    }
+
+    fn end<E>(&mut self, trailers: HeaderMap) -> Poll<Option<Result<Frame<Bytes>, E>>> {
+        self.ended = true;
+        if let Some(ending) = &mut self.ending {
+            ending.end(&trailers);
+        }
+        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
     }
 
     fn late(&mut self, context: &mut Context<'_>) -> Option<HeaderMap> {
@@ -115,18 +175,57 @@ impl<B> ReplyBody<B> {
 
     fn leave(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
         let mut frame = frame.map_data(|data| {
-            if self.is_lasting {
-                self.share.follow(data)
-            } else {
-                self.share.send(data)
+            self.share.charge(data.len());
+            match &self.lasting {
+                Some(lasting) => lasting.leave(data, &self.share),
+                None => self.share.send(data),
             }
         });
-        if let (Some(trailers), Some(ending)) = (frame.trailers_mut(), &self.ending)
-            && let Some(refusal) = ending.refusal(trailers)
-        {
-            *trailers = ending.trailers(&refusal);
+        if let (Some(trailers), Some(ending)) = (frame.trailers_mut(), &mut self.ending) {
+            if let Some(refusal) = ending.refusal(trailers) {
+                *trailers = ending.trailers(&refusal);
+            }
+            ending.end(trailers);
         }
         frame
+    }
+}
+
+impl Lasting {
+    /// Lets the stream become a task first, where what it hands over is
+    /// guarded: see [`crate::gate::outgoing`].
+    fn poll_begun(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.begun, true) || Outgoing::current().is_some() {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn poll_free(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if let Some(pace) = &mut self.pace {
+            ready!(pace.poll_paid(context));
+        }
+        match &mut self.place {
+            Some(place) => place.poll_free(context),
+            None => Poll::Ready(()),
+        }
+    }
+
+    fn pass_on(&mut self) {
+        if let Some(place) = &mut self.place {
+            place.pass_on();
+        }
+    }
+
+    fn leave(&self, frame: Bytes, share: &Share) -> Bytes {
+        let waits = Outgoing::current().map(|outgoing| outgoing.hand_over());
+        let bytes = frame.len();
+        if let Some(place) = &self.place {
+            leaving(frame, (place.hold(bytes), waits))
+        } else {
+            leaving(frame, (share.apart(bytes), waits))
+        }
     }
 }
 
@@ -146,25 +245,27 @@ where
             return Poll::Ready(None);
         }
         // A stream is not waited for: it may never pause.
-        let mut late = if body.is_lasting {
-            body.late(context)
-        } else {
-            None
-        };
-        if late.is_none() {
-            if let Poll::Ready(frame) = Pin::new(&mut body.inner).poll_frame(context) {
-                return Poll::Ready(frame.map(|frame| frame.map(|frame| body.leave(frame))));
-            }
-            if !body.is_lasting {
-                late = body.late(context);
-            }
+        if body.lasting.is_some()
+            && let Some(trailers) = body.late(context)
+        {
+            return body.end(trailers);
         }
-        match late {
-            Some(trailers) => {
-                body.ended = true;
-                Poll::Ready(Some(Ok(Frame::trailers(trailers))))
-            }
-            None => Poll::Pending,
+        if let Some(lasting) = &mut body.lasting {
+            ready!(lasting.poll_begun(context));
+            ready!(lasting.poll_free(context));
+        }
+        let polled = Pin::new(&mut body.inner).poll_frame(context);
+        let polled = polled.map(|frame| frame.map(|frame| frame.map(|frame| body.leave(frame))));
+        if let Some(lasting) = &mut body.lasting {
+            lasting.pass_on();
+            return polled;
+        }
+        match polled {
+            Poll::Pending => match body.late(context) {
+                Some(trailers) => body.end(trailers),
+                None => Poll::Pending,
+            },
+            frame @ Poll::Ready(_) => frame,
         }
     }
 

@@ -8,12 +8,13 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 use tonic::codegen::StdError as BoxError;
 
 use crate::gate::{
+    access::caller::Caller,
     framing::Framing,
     load::{Share, wide},
     refusal::Refusal,
@@ -83,8 +84,12 @@ pub enum Arrival {
 impl Arrival {
     fn receive(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
         match self {
-            Self::Message { share, .. } => share.receive(bytes.len()),
+            Self::Message { share, .. } => {
+                share.charge(bytes.len());
+                share.receive(bytes.len())
+            }
             Self::Stream { share, framing } => {
+                share.charge(bytes.len());
                 share.hold(framing.partial().saturating_add(bytes.len()))?;
                 framing.take(bytes);
                 // What is whole is counted by whoever takes it on.
@@ -118,6 +123,7 @@ impl Arrival {
 pub struct RequestBody<B> {
     inner: B,
     arrival: Arrival,
+    caller: Caller,
     first: First,
     cut: Option<Cut>,
     // Only a request that does not come at once needs a timer.
@@ -132,6 +138,41 @@ enum First {
     Polled(Option<Result<Frame<Bytes>, BoxError>>),
 }
 
+/// The data frames that are there.
+enum Come {
+    Nothing,
+    One(Bytes),
+    Several(BytesMut),
+}
+
+impl Come {
+    /// With one more; only what comes in several is copied.
+    fn and(self, more: Bytes) -> Self {
+        let mut several = match self {
+            Self::Nothing => return Self::One(more),
+            Self::One(before) if more.is_empty() => return Self::One(before),
+            Self::One(before) => BytesMut::from(before),
+            Self::Several(several) => several,
+        };
+        several.extend_from_slice(&more);
+        Self::Several(several)
+    }
+
+    fn bytes(self) -> Option<Bytes> {
+        match self {
+            Self::Nothing => None,
+            Self::One(bytes) => Some(bytes),
+            Self::Several(bytes) => Some(bytes.freeze()),
+        }
+    }
+}
+
+impl First {
+    fn data(bytes: Bytes) -> Self {
+        Self::Polled(Some(Ok(Frame::data(bytes))))
+    }
+}
+
 impl<B> RequestBody<B>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
@@ -142,6 +183,7 @@ where
         let mut body = Self {
             inner,
             arrival,
+            caller: Caller::anyone(),
             first: First::Nothing,
             cut: None,
             timer: None,
@@ -153,6 +195,18 @@ where
             body.cut = Some(Cut::default());
         }
         body
+    }
+
+    /// The same, from this caller.
+    #[must_use]
+    pub fn of(self, caller: Caller) -> Self {
+        Self { caller, ..self }
+    }
+
+    /// Who it is from.
+    #[must_use]
+    pub const fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     /// The whole of it, if it was there when the call began and has not been
@@ -171,23 +225,27 @@ where
         self.cut.clone()
     }
 
-    /// Whoever reads it polls again, and is woken then.
+    /// Takes what is there. Whoever reads it polls again, and is woken then.
+    ///
+    /// Many clients say that a request is over in a frame of its own, which
+    /// comes with the others.
     fn look(&mut self) -> First {
         let mut context = Context::from_waker(Waker::noop());
-        let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(&mut context) else {
-            return First::Nothing;
-        };
-        let frame = frame.map(|frame| frame.map_err(Into::into));
-        match frame.map(|frame| frame.map(Frame::into_data)) {
-            Some(Ok(Ok(bytes))) => {
-                if self.inner.is_end_stream() && self.arrival.receive(&bytes).is_ok() {
-                    First::Whole(bytes)
-                } else {
-                    First::Polled(Some(Ok(Frame::data(bytes))))
-                }
-            }
-            Some(Ok(Err(frame))) => First::Polled(Some(Ok(frame))),
-            Some(Err(error)) => First::Polled(Some(Err(error))),
+        let mut come = Come::Nothing;
+        while !self.inner.is_end_stream() {
+            let frame = match Pin::new(&mut self.inner).poll_frame(&mut context) {
+                Poll::Pending => return come.bytes().map_or(First::Nothing, First::data),
+                Poll::Ready(None) => break,
+                Poll::Ready(Some(Err(error))) => return First::Polled(Some(Err(error.into()))),
+                Poll::Ready(Some(Ok(frame))) => frame,
+            };
+            // Trailers of a request say nothing, but that it is over.
+            let Ok(more) = frame.into_data() else { break };
+            come = come.and(more);
+        }
+        match come.bytes() {
+            Some(bytes) if self.arrival.receive(&bytes).is_ok() => First::Whole(bytes),
+            Some(bytes) => First::data(bytes),
             None => First::Polled(None),
         }
     }
@@ -262,5 +320,69 @@ where
             }
             First::Polled(_) => SizeHint::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http::HeaderMap;
+    use http_body_util::StreamBody;
+    use tokio_stream::{Stream, StreamExt, iter, pending};
+
+    use super::*;
+    use crate::gate::{config::Config, load::Load};
+
+    type Request<S> = RequestBody<StreamBody<S>>;
+
+    fn data(text: &'static str) -> Frame<Bytes> {
+        Frame::data(text.into())
+    }
+
+    fn come<const N: usize>(frames: [Frame<Bytes>; N]) -> impl Frames {
+        iter(frames.map(Ok))
+    }
+
+    trait Frames: Stream<Item = Result<Frame<Bytes>, Infallible>> + Unpin {}
+
+    impl<S: Stream<Item = Result<Frame<Bytes>, Infallible>> + Unpin> Frames for S {}
+
+    fn request<S: Frames>(frames: S) -> Request<S> {
+        let share = Load::new(&Config::default()).uncounted();
+        let read_ms_max = 1000;
+        let arrival = Arrival::Message { share, read_ms_max };
+        RequestBody::new(StreamBody::new(frames), arrival)
+    }
+
+    fn whole(request: &Request<impl Frames>) -> Option<&[u8]> {
+        // What is whole cannot be cut off.
+        assert_eq!(request.whole().is_some(), request.cut().is_none());
+        request.whole().map(Bytes::as_ref)
+    }
+
+    #[test]
+    fn what_is_there_to_its_end_is_whole_in_however_many_frames() {
+        let abc = Some(b"abc".as_slice());
+        assert_eq!(whole(&request(come([data("abc")]))), abc);
+        assert_eq!(whole(&request(come([data("abc"), data("")]))), abc);
+        let three = [data("a"), data("b"), data("c")];
+        assert_eq!(whole(&request(come(three))), abc);
+        let trailers = Frame::trailers(HeaderMap::new());
+        assert_eq!(whole(&request(come([data("abc"), trailers]))), abc);
+        assert_eq!(whole(&request(come([]))), None);
+    }
+
+    #[test]
+    fn what_is_there_and_goes_on_is_read_from_its_beginning() {
+        let frames = come([data("a"), data("b")]).chain(pending());
+        let mut request = request(frames);
+        assert_eq!(whole(&request), None);
+        let mut context = Context::from_waker(Waker::noop());
+        let polled = Pin::new(&mut request).poll_frame(&mut context);
+        let Poll::Ready(Some(Ok(frame))) = polled else {
+            panic!("{polled:?}");
+        };
+        assert_eq!(frame.into_data().unwrap(), "ab");
     }
 }

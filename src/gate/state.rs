@@ -11,6 +11,9 @@ pub enum Phase {
     Opening,
     /// Answers calls.
     Ready,
+    /// Answers calls that change nothing, and asks to be left: what it stores
+    /// can not be written any more.
+    Failed,
     /// Answers calls, and asks to be left.
     Draining,
     /// Ends its streams.
@@ -37,6 +40,15 @@ impl State {
     /// Moves to `phase`.
     pub fn set(&self, phase: Phase) {
         self.0.send_replace(phase);
+    }
+
+    /// Moves on to `phase`, if it is not in a later one.
+    pub fn advance(&self, phase: Phase) {
+        self.0.send_if_modified(|now| {
+            let is_new = *now < phase;
+            *now = phase.max(*now);
+            is_new
+        });
     }
 
     /// Returns as soon as the server is in `phase` or a later one.

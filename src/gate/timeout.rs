@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::gate::refusal::Refusal;
 
-const NAME: &str = "grpc-timeout";
+const NAME: HeaderName = HeaderName::from_static("grpc-timeout");
 const DIGITS_MAX: usize = 8;
 
 /// How long the caller waits; `None`: it does not say.
@@ -15,7 +15,7 @@ const DIGITS_MAX: usize = 8;
 /// [`Refusal::TimeoutMalformed`] for anything but 1 to 8 digits and a unit.
 pub fn of(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
     headers
-        .get(NAME)
+        .get(&NAME)
         .map(|value| parse(value).ok_or(Refusal::TimeoutMalformed))
         .transpose()
 }

@@ -1,29 +1,27 @@
 //! `AdminService`: what this server is, what it can do, and its limits.
 
+use tokio_stream::{StreamExt, adapters::Map};
 use tonic::{Request, Response, Status};
 
 use crate::{
-    engine::{Description, Engine},
-    gate::opening::Opening,
-    grpc::{Config, failure::Failure, wire::time},
+    calls::{backup::Backup, failure::Failure, store::Store, wire::time},
+    engine::Engine,
+    gate::access::caller::Caller,
+    grpc::Config,
     proto::{self, admin_service_server::AdminService},
 };
 
-/// The service on an engine.
+type Part = Result<proto::BackupResponse, Failure>;
+
+/// The service on a store.
 #[derive(Debug)]
-pub struct Admin<E> {
-    opening: Opening<E>,
-    limits: proto::Limits,
-}
+pub struct Admin<E>(Store<E>);
 
 impl<E: Engine> Admin<E> {
-    /// The service on the engine that `opening` holds as soon as it is open.
+    /// The service on `store`.
     #[must_use]
-    pub fn new(opening: Opening<E>, config: &Config) -> Self {
-        Self {
-            opening,
-            limits: limits(config),
-        }
+    pub const fn new(store: Store<E>) -> Self {
+        Self(store)
     }
 }
 
@@ -31,32 +29,31 @@ impl<E: Engine> Admin<E> {
 impl<E: Engine> AdminService for Admin<E> {
     async fn describe(
         &self,
-        _: Request<proto::DescribeRequest>,
+        request: Request<proto::DescribeRequest>,
     ) -> Result<Response<proto::DescribeResponse>, Status> {
-        let engine = self
-            .opening
-            .engine()
-            .map_err(|refusal| Failure::from(&refusal))?;
-        Ok(Response::new(described(engine.describe(), &self.limits)))
+        let described = match request.extensions().get::<Caller>() {
+            Some(caller) => self.0.of(caller.clone()).describe(),
+            None => self.0.describe(),
+        };
+        Ok(Response::new(described?))
     }
-}
 
-fn described(store: Description, limits: &proto::Limits) -> proto::DescribeResponse {
-    let mut limits = *limits;
-    limits.memory_max = store.memory_max.map_or(0, told);
-    proto::DescribeResponse {
-        server_version: env!("CARGO_PKG_VERSION").to_owned(),
-        engine: store.engine.to_owned(),
-        store_id: store.store_id,
-        version: store.version.get(),
-        server_time: Some(time::timestamp(store.now)),
-        capabilities: store.capabilities.iter().map(ToString::to_string).collect(),
-        limits: Some(limits),
+    type BackupStream = Map<Backup, fn(Part) -> Result<proto::BackupResponse, Status>>;
+
+    async fn backup(
+        &self,
+        request: Request<proto::BackupRequest>,
+    ) -> Result<Response<Self::BackupStream>, Status> {
+        let backup = match request.extensions().get::<Caller>() {
+            Some(caller) => self.0.of(caller.clone()).backup().await?,
+            None => self.0.backup().await?,
+        };
+        Ok(Response::new(backup.map(|part| part.map_err(Into::into))))
     }
 }
 
 /// The limits that this part holds in force, with those of the others.
-fn limits(config: &Config) -> proto::Limits {
+pub(super) fn limits(config: &Config) -> proto::Limits {
     let calls = config.limits;
     proto::Limits {
         key_bytes_max: told(calls.key_bytes_max),
@@ -71,7 +68,10 @@ fn limits(config: &Config) -> proto::Limits {
         ttl_max: Some(time::duration(config.expiry.ttl_ms_max)),
         default_ttl: Some(time::duration(config.expiry.default_ttl_ms)),
         watch_ranges_max: told(calls.watch_ranges_max),
-        watchers_max: told(config.watchers_max),
+        watchers_max: told(config.watches.watchers_max),
+        watch_ranges_bytes_max: told(config.watches.ranges_bytes_max),
+        backups_max: told(config.backups.backups_max),
+        backup_chunk_bytes_max: told(config.backups.chunk_bytes_max),
         health_watches_max: told(config.health_watches_max),
         ..config.others
     }

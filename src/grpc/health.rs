@@ -17,11 +17,12 @@ use tonic_health::pb::{
 };
 
 use crate::{
+    calls::{failure::Failure, status},
     gate::{
         refusal::Refusal,
         state::{Phase, State},
     },
-    grpc::{failure::Failure, kv::Kv, status},
+    grpc::kv::Kv,
     proto::kv_service_server::KvServiceServer,
 };
 
@@ -107,9 +108,10 @@ impl Name {
         match (self, phase) {
             (Self::Unknown, _) => ServingStatus::ServiceUnknown,
             (Self::Liveness, _) | (Self::Readiness, Phase::Ready) => ServingStatus::Serving,
-            (Self::Readiness, Phase::Opening | Phase::Draining | Phase::Stopping) => {
-                ServingStatus::NotServing
-            }
+            (
+                Self::Readiness,
+                Phase::Opening | Phase::Failed | Phase::Draining | Phase::Stopping,
+            ) => ServingStatus::NotServing,
         }
     }
 }
@@ -218,6 +220,7 @@ mod tests {
         for phase in [
             Phase::Opening,
             Phase::Ready,
+            Phase::Failed,
             Phase::Draining,
             Phase::Stopping,
         ] {

@@ -1,16 +1,14 @@
 //! The store as gRPC: the services, and what each thing is called on this wire.
 
 pub mod admin;
-pub mod failure;
 pub mod health;
 pub mod hot;
 pub mod kv;
 pub mod pipeline;
 pub mod reflection;
+pub mod rpc;
 pub mod services;
-pub mod status;
-pub mod watch;
-pub mod wire;
+pub mod web;
 
 use std::sync::Arc;
 
@@ -18,20 +16,25 @@ use tonic::service::Routes;
 use tonic_health::pb::health_server::{self, HealthServer};
 
 use crate::{
-    engine::Engine,
-    gate::{
-        call::{Kind, Wire},
-        opening::Opening,
-        state::State,
+    calls::{
+        backup::{self, Backups},
+        status,
+        store::Store,
+        watch::{self, Watches},
     },
+    engine::Engine,
+    gate::{call::Wire, kind::Kind, opening::Opening, state::State, tally::Rpc},
     grpc::{
-        admin::Admin, health::Health, kv::Kv, pipeline::Pipelines, services::Services,
-        watch::Watches,
+        admin::Admin,
+        health::Health,
+        kv::Kv,
+        pipeline::Pipelines,
+        services::{Each, Services},
     },
     model::{expiry::ExpiryRules, limits::Limits},
     proto::{
         self,
-        admin_service_server::AdminServiceServer,
+        admin_service_server::{self, AdminServiceServer},
         kv_service_server::{self, KvServiceServer},
     },
 };
@@ -46,10 +49,14 @@ pub struct Config {
     pub expiry: ExpiryRules,
     /// Pipelines at once.
     pub pipelines_max: usize,
-    /// Watches at once.
-    pub watchers_max: usize,
+    /// How many watches there may be.
+    pub watches: watch::Limits,
+    /// How much may be backed up at once.
+    pub backups: backup::Limits,
     /// Health watches at once.
     pub health_watches_max: usize,
+    /// Whether callers say who they are: who does not may then do nothing.
+    pub guarded: bool,
     /// The limits that other parts hold in force, for Describe to tell. Those
     /// above and `memory_max` are filled in.
     pub others: proto::Limits,
@@ -61,8 +68,10 @@ impl Default for Config {
             limits: Limits::default(),
             expiry: ExpiryRules::default(),
             pipelines_max: 10_000,
-            watchers_max: 10_000,
+            watches: watch::Limits::default(),
+            backups: backup::Limits::default(),
             health_watches_max: 1024,
+            guarded: false,
             others: proto::Limits::default(),
         }
     }
@@ -74,11 +83,14 @@ impl Default for Config {
 pub fn services<E: Engine>(opening: Opening<E>, state: State, config: Config) -> Services<E> {
     let message_bytes_max = config.limits.message_bytes_max;
     let pipelines = Pipelines::new(state.clone(), config.pipelines_max);
-    let watches = Watches::new(state.clone(), config.watchers_max);
-    let kv = Kv::new(opening.clone(), pipelines, watches, config.limits);
-    let kv = Arc::new(kv);
+    let watches = Watches::new(state.clone(), config.watches);
+    let backups = Backups::new(state.clone(), config.backups);
+    let told = admin::limits(&config);
+    let store = Store::new(opening, watches, backups, config.limits, told);
+    let kv = Kv::new(store.clone(), pipelines);
+    let kv = Arc::new(if config.guarded { kv.guarded() } else { kv });
     let generated = KvServiceServer::from_arc(Arc::clone(&kv));
-    let admin = AdminServiceServer::new(Admin::new(opening, &config));
+    let admin = AdminServiceServer::new(Admin::new(store));
     let health = HealthServer::new(Health::new(state, config.health_watches_max));
     let routes = Routes::default()
         .add_service(admin.max_decoding_message_size(message_bytes_max))
@@ -86,12 +98,12 @@ pub fn services<E: Engine>(opening: Opening<E>, state: State, config: Config) ->
     // The descriptor sets are compiled in and a test builds from them; were
     // they ever invalid, the store would be of more use than reflection.
     let routes = reflection::add(routes.clone(), message_bytes_max).unwrap_or(routes);
-    Services {
+    Services::new(Each {
         kv,
         generated: generated.max_decoding_message_size(message_bytes_max),
         others: routes.prepare(),
         hot: true,
-    }
+    })
 }
 
 /// What the gate has to know of this wire.
@@ -99,8 +111,10 @@ pub fn services<E: Engine>(opening: Opening<E>, state: State, config: Config) ->
 pub fn wire() -> Wire {
     Wire {
         refuse: status::refuse,
+        name: |path| path,
         kind: |service, method| match (service, method) {
-            (kv_service_server::SERVICE_NAME, "Watch") => Kind::Watch,
+            (kv_service_server::SERVICE_NAME, "Watch")
+            | (admin_service_server::SERVICE_NAME, "Backup") => Kind::Watch,
             (kv_service_server::SERVICE_NAME, "Pipeline") => Kind::Pipeline,
             (kv_service_server::SERVICE_NAME, _) => Kind::Ordinary,
             (health_server::SERVICE_NAME, "Watch") => Kind::HealthWatch,
@@ -108,5 +122,25 @@ pub fn wire() -> Wire {
             _ if reflection::is_reflection(service) => Kind::Stream,
             _ => Kind::Ordinary,
         },
+        rpcs: RPCS,
     }
 }
+
+/// Those that are called most come first.
+const RPCS: &[Rpc] = &[
+    (kv_service_server::SERVICE_NAME, "Get"),
+    (kv_service_server::SERVICE_NAME, "Set"),
+    (kv_service_server::SERVICE_NAME, "Batch"),
+    (kv_service_server::SERVICE_NAME, "Delete"),
+    (kv_service_server::SERVICE_NAME, "Increment"),
+    (kv_service_server::SERVICE_NAME, "Touch"),
+    (kv_service_server::SERVICE_NAME, "Transact"),
+    (kv_service_server::SERVICE_NAME, "List"),
+    (kv_service_server::SERVICE_NAME, "DeleteRange"),
+    (kv_service_server::SERVICE_NAME, "Watch"),
+    (kv_service_server::SERVICE_NAME, "Pipeline"),
+    (admin_service_server::SERVICE_NAME, "Describe"),
+    (admin_service_server::SERVICE_NAME, "Backup"),
+    (health_server::SERVICE_NAME, "Check"),
+    (health_server::SERVICE_NAME, "Watch"),
+];

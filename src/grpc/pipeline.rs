@@ -7,6 +7,7 @@
 //! HTTP/2 makes the client wait.
 
 mod answers;
+mod codec;
 mod held;
 mod reader;
 mod work;
@@ -18,17 +19,19 @@ use tokio_stream::Stream;
 use tonic::{Request, Status};
 
 use crate::{
+    calls::{failure::Failure, store::Store},
     engine::Engine,
-    gate::{opening::Opening, refusal::Refusal, state::State},
-    grpc::{
-        failure::Failure,
-        pipeline::{reader::Reader, work::Work},
-    },
-    model::limits::Limits,
-    proto,
+    gate::{refusal::Refusal, state::State},
+    grpc::pipeline::{reader::Reader, work::Work},
 };
 
-pub use crate::grpc::pipeline::answers::Answers;
+pub use crate::grpc::pipeline::{
+    answers::Answers,
+    codec::{Codec, List, Reply},
+};
+
+/// What the reply to a list has that the reply to a Batch has not: its id.
+pub(super) const ID_BYTES_MAX: usize = 11;
 
 /// The places for pipelines. A clone is the same places.
 #[derive(Clone, Debug)]
@@ -49,21 +52,24 @@ impl Pipelines {
         }
     }
 
-    /// Begins a pipeline on the engine that `opening` holds.
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        let places = self.limit.min(Semaphore::MAX_PERMITS);
+        places.saturating_sub(self.places.available_permits())
+    }
+
+    /// Begins a pipeline on `store`, as its caller asks it.
     ///
     /// # Errors
     /// [`Refusal::Opening`], and [`Refusal::Pipelines`] when there are too many.
-    pub fn begin<E, S>(
-        &self,
-        opening: Opening<E>,
-        request: Request<S>,
-        limits: Limits,
-    ) -> Result<Answers, Status>
+    pub fn begin<E, S>(&self, store: &Store<E>, request: Request<S>) -> Result<Answers, Status>
     where
         E: Engine,
-        S: Stream<Item = Result<proto::PipelineRequest, Status>> + Unpin + Send + 'static,
+        S: Stream<Item = Result<List, Status>> + Unpin + Send + 'static,
     {
-        opening.engine().map_err(Failure::from)?;
+        store.engine()?;
+        let limits = *store.limits();
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
             let pipelines_max = u64::try_from(self.limit).unwrap_or(u64::MAX);
             Failure::from(&Refusal::Pipelines { pipelines_max })
@@ -73,7 +79,8 @@ impl Pipelines {
         let reader = Reader {
             lists,
             work: Work {
-                opening,
+                caller: store.caller().clone(),
+                opening: store.opening().clone(),
                 limits,
                 each: extensions.remove().unwrap_or_default(),
                 room: Arc::new(Semaphore::new(limits.reply_bytes_max)),

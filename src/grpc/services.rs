@@ -9,51 +9,86 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderName, Request, Response};
 use tonic::{
+    Status,
     body::Body as Generated,
     codegen::{BoxFuture, StdError},
     service::Routes,
 };
+use tonic_health::pb::health_server;
 use tower::Service;
 
 use crate::{
+    calls::store::Store,
     engine::Engine,
-    gate::request::RequestBody,
+    gate::{access::caller::Caller, request::RequestBody},
     grpc::{
         hot::{self, Body, Hot},
         kv::Kv,
+        rpc,
     },
+    model::figure::Figure,
     proto::kv_service_server::{self, KvServiceServer},
 };
 
+/// What a message may be encoded as: only without it none is.
+const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+
 /// Every service of this server. A clone is the same services.
 #[derive(Debug)]
-pub struct Services<E> {
+pub struct Services<E>(Arc<Each<E>>);
+
+/// Each of them.
+#[derive(Debug)]
+pub(super) struct Each<E> {
     pub(super) kv: Arc<Kv<E>>,
     pub(super) generated: KvServiceServer<Kv<E>>,
     pub(super) others: Routes,
     pub(super) hot: bool,
 }
 
+impl<E: Engine> Services<E> {
+    pub(super) fn new(each: Each<E>) -> Self {
+        Self(Arc::new(each))
+    }
+
+    /// The store that they are a wire to, for another wire.
+    #[must_use]
+    pub fn store(&self) -> Store<E> {
+        self.0.kv.store().clone()
+    }
+
+    /// What the store and the streams on it tell of themselves.
+    #[must_use]
+    pub fn figures(&self) -> Vec<Figure> {
+        self.0.kv.figures()
+    }
+}
+
 impl<E> Services<E> {
     /// The same with the generated service for every call: what the hot path
     /// must not differ from.
     #[must_use]
-    pub fn generated_only(mut self) -> Self {
-        self.hot = false;
-        self
+    pub fn generated_only(self) -> Self {
+        let Each {
+            kv,
+            generated,
+            others,
+            hot: _,
+        } = &*self.0;
+        Self(Arc::new(Each {
+            kv: Arc::clone(kv),
+            generated: generated.clone(),
+            others: others.clone(),
+            hot: false,
+        }))
     }
 }
 
 impl<E> Clone for Services<E> {
     fn clone(&self) -> Self {
-        Self {
-            kv: Arc::clone(&self.kv),
-            generated: self.generated.clone(),
-            others: self.others.clone(),
-            hot: self.hot,
-        }
+        Self(Arc::clone(&self.0))
     }
 }
 
@@ -70,22 +105,51 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<RequestBody<B>>) -> Answering {
+    fn call(&mut self, mut request: Request<RequestBody<B>>) -> Answering {
+        let each = &*self.0;
+        let caller = request.body().caller().clone();
+        if (!caller.is_anyone() || caller.audited().is_some())
+            && let Some(refused) = identified(&mut request, &caller)
+        {
+            return Answering(Way::Answered(Some(refused)));
+        }
         let path = request.uri().path();
-        let service = path.strip_prefix('/').and_then(|rest| rest.split_once('/'));
-        let Some((kv_service_server::SERVICE_NAME, method)) = service else {
-            return Answering(Way::Generated(Box::pin(self.others.call(request))));
+        let rest = path.strip_prefix('/');
+        let rest = rest.and_then(|rest| rest.strip_prefix(kv_service_server::SERVICE_NAME));
+        let Some(method) = rest.and_then(|rest| rest.strip_prefix('/')) else {
+            return Answering(Way::Generated(Box::pin(each.others.clone().call(request))));
         };
         let hot = match request.body().whole() {
-            Some(framed) if self.hot => hot::call(&self.kv, method, framed),
+            Some(framed) if each.hot && !request.headers().contains_key(&ENCODING) => {
+                hot::call(&each.kv, &caller, method, framed)
+            }
             Some(_) | None => Hot::No,
         };
+        if each.hot && method == "Pipeline" {
+            let answer = hot::pipeline(&each.kv, request);
+            return Answering(Way::Generated(Box::pin(answer)));
+        }
         Answering(match hot {
             Hot::Answered(response) => Way::Answered(Some(response)),
             Hot::Waiting(waiting) => Way::Hot(waiting),
-            Hot::No => Way::Generated(self.generated.call(request)),
+            Hot::No => Way::Generated(each.generated.clone().call(request)),
         })
     }
+}
+
+/// Lets whoever answers know the caller, or refuses what no right covers.
+fn identified<B>(request: &mut Request<RequestBody<B>>, caller: &Caller) -> Option<Response<Body>> {
+    let path = request.uri().path().strip_prefix('/');
+    let (service, method) = path.and_then(|path| path.split_once('/'))?;
+    // Health is let in before anybody is asked.
+    if !caller.is_anyone()
+        && service != health_server::SERVICE_NAME
+        && let Err(denied) = rpc::permit(caller, service, method)
+    {
+        return Some(Status::from(denied).into_http());
+    }
+    request.extensions_mut().insert(caller.clone());
+    None
 }
 
 /// An answer, now or later.

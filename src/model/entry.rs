@@ -82,6 +82,30 @@ pub struct EntryRef<'a> {
     pub deadline: Option<UnixMillis>,
 }
 
+/// An entry that is looked at: it need not be copied, nor a lock be held while a
+/// large one is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EntrySeen<'a> {
+    /// Where it is stored.
+    Here(EntryRef<'a>),
+    /// One with a large value, which is shared.
+    Shared(Entry),
+}
+
+impl EntrySeen<'_> {
+    /// See [`reply_bytes`].
+    #[must_use]
+    pub fn reply_bytes(&self) -> usize {
+        match self {
+            Self::Here(entry) => {
+                let value_bytes = entry.value.map_or(0, ValueBytes::len);
+                reply_bytes(entry.key.len(), value_bytes)
+            }
+            Self::Shared(entry) => entry.reply_bytes(),
+        }
+    }
+}
+
 /// A value as it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueBytes<'a> {
@@ -91,6 +115,16 @@ pub enum ValueBytes<'a> {
     Text(&'a [u8]),
     /// A whole number.
     Number(i64),
+}
+
+impl ValueBytes<'_> {
+    /// How many bytes it counts against `value_bytes_max`: 8 for a number.
+    const fn len(self) -> usize {
+        match self {
+            Self::Data(bytes) | Self::Text(bytes) => bytes.len(),
+            Self::Number(_) => size_of::<i64>(),
+        }
+    }
 }
 
 impl<'a> From<&'a Entry> for EntryRef<'a> {

@@ -4,7 +4,8 @@ use std::{borrow::Cow, fmt};
 
 use crate::model::{value::Kind, version::Version};
 
-/// Why an operation was refused. Whatever it is, nothing has changed.
+/// Why an operation was refused. Whatever it is, nothing has changed, unless it
+/// says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// The request breaks a rule: mend it.
@@ -46,6 +47,22 @@ pub enum Error {
         /// How many bytes it may hold.
         memory_max: u64,
     },
+    /// More changes wait to be written to the disk than may: try later.
+    JournalFull {
+        /// The name of the limit.
+        limit: &'static str,
+        /// How many changes or bytes may wait.
+        value: u64,
+    },
+    /// The disk is nearly full: remove something, or give it more room.
+    DiskFull {
+        /// How many bytes stay free.
+        disk_free_bytes_min: u64,
+    },
+    /// A write to the disk has failed, and nothing more is written until the
+    /// server has been started anew. A change that was under way may be there
+    /// then, or not.
+    JournalFailed,
     /// The answer would be too large: ask for less at once.
     ReplyTooLarge {
         /// How many bytes a reply may have.
@@ -72,6 +89,12 @@ pub enum Error {
         resume: Option<Version>,
         /// The oldest version that a watch can begin after.
         oldest: Version,
+    },
+    /// A backup was read so slowly, or so much was changed meanwhile, that what
+    /// it has yet to read cannot be kept as it was.
+    BackupTooSlow {
+        /// The limit.
+        backup_held_bytes_max: usize,
     },
     /// The engine or this version of the server does not do this.
     Unsupported {

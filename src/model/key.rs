@@ -35,7 +35,11 @@ impl<'a> Key<'a> {
             ));
         }
         // Below 0x80 a byte of UTF-8 is the character itself.
-        if let Some(at) = text.bytes().position(|byte| byte < 0x20 || byte == 0x7f) {
+        let is_control = |byte: u8| byte < 0x20 || byte == 0x7f;
+        // All are looked at, many at once, and only then which it is.
+        if text.bytes().fold(false, |any, byte| any | is_control(byte))
+            && let Some(at) = text.bytes().position(is_control)
+        {
             return Err(Invalid::new(
                 "key",
                 Rule::Malformed,

@@ -6,6 +6,7 @@ pub mod entry;
 pub mod error;
 pub mod event;
 pub mod expiry;
+pub mod figure;
 pub mod key;
 pub mod limits;
 pub mod mutation;

@@ -1,7 +1,11 @@
 //! What can be done in a list, and what came of it.
 
 use crate::model::{
-    entry::Entry, key::Key, mutation::Mutation, time::UnixMillis, version::Version,
+    entry::{Entry, EntrySeen},
+    key::Key,
+    mutation::Mutation,
+    time::UnixMillis,
+    version::Version,
 };
 
 /// A read of one key.
@@ -53,6 +57,15 @@ impl Outcome {
         };
         entry.map_or(0, Entry::reply_bytes)
     }
+}
+
+/// What came of an operation, where it lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen<'a> {
+    /// What a read found.
+    Read(Option<EntrySeen<'a>>),
+    /// What a change did.
+    Applied(Applied),
 }
 
 /// What an accepted change did. Which fields say something follows from the

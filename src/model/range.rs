@@ -52,6 +52,12 @@ impl Range {
         Ok(Self { prefix, start, end })
     }
 
+    /// How many bytes its texts have.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.prefix.len() + self.start.len() + self.end.len()
+    }
+
     /// What each key begins with.
     #[must_use]
     pub fn prefix(&self) -> &str {

@@ -110,6 +110,19 @@ impl Value {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// The same, borrowed.
+    #[must_use]
+    pub fn as_value_ref(&self) -> ValueRef<'_> {
+        match self {
+            Self::Data(data) => ValueRef::Data(data),
+            // The constructors let only UTF-8 in.
+            Self::Text(text) => {
+                std::str::from_utf8(&text.0).map_or(ValueRef::Data(&text.0), ValueRef::Text)
+            }
+            Self::Number(number) => ValueRef::Number(*number),
+        }
+    }
 }
 
 /// UTF-8 text in shared bytes, so that a large one is handed out without a

@@ -46,10 +46,7 @@ where
     type Decoder = MessageDecoder<U>;
 
     fn encoder(&mut self) -> Self::Encoder {
-        ProstEncoder::new(BufferSettings::new(
-            ENCODE_BUFFER_BYTES,
-            YIELD_THRESHOLD_BYTES,
-        ))
+        ProstEncoder::new(encode_buffer())
     }
 
     fn decoder(&mut self) -> Self::Decoder {
@@ -70,11 +67,27 @@ impl<U: Message + Default> Decoder for MessageDecoder<U> {
     }
 
     fn buffer_settings(&self) -> BufferSettings {
-        BufferSettings::new(DECODE_BUFFER_BYTES, YIELD_THRESHOLD_BYTES)
+        decode_buffer()
     }
 }
 
-fn decode<U: Message + Default>(buf: impl Buf) -> Result<U, Status> {
+/// How messages that go out are gathered.
+#[must_use]
+pub fn encode_buffer() -> BufferSettings {
+    BufferSettings::new(ENCODE_BUFFER_BYTES, YIELD_THRESHOLD_BYTES)
+}
+
+/// How messages that come in are gathered.
+#[must_use]
+pub fn decode_buffer() -> BufferSettings {
+    BufferSettings::new(DECODE_BUFFER_BYTES, YIELD_THRESHOLD_BYTES)
+}
+
+/// The message that these bytes are.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`, which names the field.
+pub fn decode<U: Message + Default>(buf: impl Buf) -> Result<U, Status> {
     U::decode(buf).map_err(|error| malformed(&error))
 }
 

@@ -6,15 +6,29 @@ use tokio::{net::TcpListener, time::sleep};
 
 use crate::{
     gate::state::{Phase, State},
-    serve::{seats::Seats, worker::Worker},
+    serve::{
+        seats::Seats,
+        tls::Tls,
+        worker::{Arrived, Worker},
+    },
 };
 
 /// How long to wait when the system has no room for another connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// What connections of one port come in by.
+#[derive(Clone, Debug)]
+pub struct Entrance {
+    /// Where there is room for them.
+    pub seats: Seats,
+    /// What they pass first.
+    pub tls: Option<Tls>,
+}
+
 /// Accepts connections; never returns. Where no seat is free a connection is
 /// closed at once.
-pub async fn accept(listener: TcpListener, workers: Vec<Worker>, seats: Seats, state: State) {
+pub async fn accept(listener: TcpListener, workers: Vec<Worker>, entrance: Entrance, state: State) {
+    let Entrance { seats, tls } = entrance;
     let mut turns = workers.iter().cycle();
     let mut failing = false;
     loop {
@@ -37,7 +51,8 @@ pub async fn accept(listener: TcpListener, workers: Vec<Worker>, seats: Seats, s
         failing = false;
         let ordinary = state.get() < Phase::Stopping;
         if let (Some(seat), Some(worker)) = (seats.take(ordinary), turns.next()) {
-            worker.give(stream, seat).await;
+            let tls = tls.clone();
+            worker.give(Arrived { stream, seat, tls }).await;
         }
     }
 }

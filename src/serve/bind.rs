@@ -7,7 +7,7 @@ use std::{
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::serve::error::Error;
+use crate::serve::{error::Error, tls::Tls};
 
 /// Connections that the system keeps until they are accepted.
 const BACKLOG: i32 = 1024;
@@ -16,6 +16,8 @@ const BACKLOG: i32 = 1024;
 #[derive(Debug)]
 pub struct Bound {
     pub(in crate::serve) listener: TcpListener,
+    pub(in crate::serve) health: Option<TcpListener>,
+    pub(in crate::serve) tls: Option<Tls>,
     address: SocketAddr,
 }
 
@@ -24,6 +26,22 @@ impl Bound {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The same, with a port beside it on which health alone is answered, never
+    /// through TLS.
+    #[must_use]
+    pub fn with_health(self, health: Option<Self>) -> Self {
+        Self {
+            health: health.map(|health| health.listener),
+            ..self
+        }
+    }
+
+    /// The same, with what connections pass before anything else.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
     }
 }
 
@@ -51,7 +69,12 @@ fn listen(address: SocketAddr) -> io::Result<Bound> {
     socket.listen(BACKLOG)?;
     let listener = TcpListener::from(socket);
     let address = listener.local_addr()?;
-    Ok(Bound { listener, address })
+    Ok(Bound {
+        listener,
+        health: None,
+        tls: None,
+        address,
+    })
 }
 
 fn raise_open_files() {

@@ -2,58 +2,51 @@
 
 use std::{
     convert::Infallible,
-    future::{pending, poll_fn},
-    hash::BuildHasher,
+    io,
     net::SocketAddr,
     pin::{Pin, pin},
-    sync::Arc,
     task::{Context as Task, Poll},
     time::Duration,
 };
 
-use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
-use http_body_util::Full;
-use hyper::{
-    body::Incoming,
-    server::conn::{http1, http2},
-    service::service_fn,
-};
+use http::{Request, Response};
+use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    net::TcpStream,
-    time::{sleep, timeout},
-};
-use tonic::codegen::StdError;
+use tokio::{net::TcpStream, time::timeout};
+use tonic::{body::Body as Generated, codegen::StdError};
 use tower::Service;
 
 use crate::{
     gate::{
-        call::{Gate, Peer},
+        call::{Gate, Peer, speaks_grpc},
         request::RequestBody,
         state::Phase,
     },
     grpc::hot::Body,
+    http::door::Door,
     serve::{
         config::Config,
-        counted::{Calls, Counted},
         gathered::Gathered,
-        health_only::Quiet,
+        http1,
         inline::{Inline, Taker},
+        life::{Ended, Life, linger},
+        line::Line,
         preface::{self, Looked, Speaks},
+        replying::{Call, Replying},
         seats::Seat,
+        tls::Tls,
+        wires::Wires,
     },
 };
 
-/// Bytes that a client may send ahead, on a stream and on a connection. h2 ends
-/// a connection whose small frames take up half of it, so it must not be small.
-const WINDOW_BYTES: u32 = 1 << 20;
+/// Bytes that a client may send ahead on a stream.
+const STREAM_BYTES: u32 = 256 << 10;
 
-/// Bytes of a request that a client of HTTP/1 may send to be told better.
-const HTTP1_BUFFER_BYTES: usize = 16 << 10;
-
-/// How long a connection that has to go may take to send what it still has.
-const LEAVE: Duration = Duration::from_secs(1);
+/// Bytes that a client may send ahead on a connection. h2 counts each frame that
+/// nobody has read yet as 256 bytes, and ends a connection where these are more
+/// than half of this: so much that a Pipeline that is not read from, because its
+/// answers are not, never comes near it, however short its lists are.
+const CONNECTION_BYTES: u32 = 32 << 20;
 
 /// What all connections share.
 #[derive(Clone, Debug)]
@@ -64,12 +57,32 @@ pub struct Context<S> {
     pub gate: Gate,
     /// Where their calls go.
     pub services: S,
+    /// Where everything else goes that is asked in HTTP.
+    pub door: Door,
+}
+
+impl<S> Context<S> {
+    /// The same for one connection from `address`, whose client may have a
+    /// certificate.
+    fn of_connection(self, address: SocketAddr, looked: &Looked) -> Self {
+        let certificate = looked.line().certificate();
+        Self {
+            gate: self.gate.of_connection(address, certificate.clone()),
+            door: self.door.of_connection(address, certificate),
+            ..self
+        }
+    }
 }
 
 /// What answers calls that were let through.
 pub trait Services:
     Service<
         Request<RequestBody<Incoming>>,
+        Response = Response<Body>,
+        Error = Infallible,
+        Future: Send + Unpin,
+    > + Service<
+        Request<RequestBody<Generated>>,
         Response = Response<Body>,
         Error = Infallible,
         Future: Send + Unpin,
@@ -85,6 +98,11 @@ impl<S> Services for S where
             Response = Response<Body>,
             Error = Infallible,
             Future: Send + Unpin,
+        > + Service<
+            Request<RequestBody<Generated>>,
+            Response = Response<Body>,
+            Error = Infallible,
+            Future: Send + Unpin,
         > + Clone
         + Send
         + 'static
@@ -92,7 +110,12 @@ impl<S> Services for S where
 }
 
 /// Serves one connection until it ends.
-pub async fn serve<S: Services>(context: Context<S>, stream: TcpStream, seat: Seat) {
+pub async fn serve<S: Services>(
+    context: Context<S>,
+    stream: TcpStream,
+    tls: Option<Tls>,
+    seat: Seat,
+) {
     let Ok(address) = stream.peer_addr() else {
         return;
     };
@@ -103,7 +126,7 @@ pub async fn serve<S: Services>(context: Context<S>, stream: TcpStream, seat: Se
     let handshake = Duration::from_millis(context.config.handshake_ms_max);
     let looked = async {
         tokio::select! {
-            looked = timeout(handshake, preface::look(stream)) => Some(looked),
+            looked = timeout(handshake, begin(stream, tls)) => Some(looked),
             // Nothing has been asked, so nothing is left to answer.
             () = context.gate.state().reached(Phase::Stopping), if seat.health_only().is_none() => None,
         }
@@ -111,95 +134,77 @@ pub async fn serve<S: Services>(context: Context<S>, stream: TcpStream, seat: Se
     let Some(looked) = looked.await else {
         return;
     };
+    let peer = Peer {
+        address,
+        health_only: seat.health_only(),
+    };
     match looked {
-        Ok(Ok((Speaks::Http2, looked))) => http2(context, looked, address, seat).await,
-        Ok(Ok((Speaks::Http1, looked))) => http1(looked, handshake).await,
+        Ok(Ok((Speaks::Http2, looked))) => {
+            let context = context.of_connection(address, &looked);
+            http2(context, looked, peer).await;
+        }
+        Ok(Ok((Speaks::Http1, looked))) => {
+            let context = context.of_connection(address, &looked);
+            http1::serve(context, looked, peer).await;
+        }
         Ok(Ok((Speaks::Unknown, _))) => tracing::debug!(%address, "speaks nothing known here"),
-        Ok(Err(error)) => tracing::debug!(%address, %error, "went before it said anything"),
+        Ok(Err(error)) => tracing::debug!(%address, %error, "did not begin"),
         Err(_) => tracing::debug!(%address, "said nothing in time"),
     }
 }
 
-async fn http2<S: Services>(context: Context<S>, looked: Looked, address: SocketAddr, seat: Seat) {
+/// Shakes hands where there is TLS, and sees what is spoken.
+async fn begin(stream: TcpStream, tls: Option<Tls>) -> io::Result<(Speaks, Looked)> {
+    let line = match tls {
+        Some(tls) => tls.accept(stream).await?,
+        None => Line::Plain(stream),
+    };
+    preface::look(line).await
+}
+
+async fn http2<S: Services>(context: Context<S>, looked: Looked, peer: Peer) {
     let Context {
         config,
         gate,
         services,
+        door,
     } = context;
-    let state = gate.state().clone();
-    let health_only = seat.health_only();
-    let peer = Peer {
-        address,
-        health_only,
+    let life = Life::new(&config, gate.state(), peer);
+    let wires = Wires {
+        gate,
+        services,
+        door,
+        peer,
     };
-    let quiet = Quiet::default();
-    let calls = Arc::new(Calls::default());
     let service = {
-        let quiet = quiet.clone();
-        let calls = Arc::clone(&calls);
+        let life = life.clone();
         service_fn(move |request: Request<Incoming>| {
-            let kind = gate.kind(request.uri().path());
-            if health_only.is_some() {
-                quiet.interrupt(kind.is_health());
-            }
-            let counted = calls.begin(kind.is_lasting());
-            let call = gate.call(peer, &mut services.clone(), request);
-            async move {
-                call.await
-                    .map(|reply| reply.map(|body| Counted::new(body, counted)))
-            }
+            let (kind, call) = if speaks_grpc(&request) {
+                let Wires { gate, services, .. } = &wires;
+                let kind = gate.kind(request.uri().path());
+                let call = gate.call_as(kind, peer, &mut services.clone(), request);
+                (kind, Call::Grpc(call))
+            } else {
+                let (kind, call) = wires.ask(request);
+                (kind, Call::Other(Box::new(call)))
+            };
+            let counted = life.asked(kind);
+            Replying::new(call, counted)
         })
     };
-    let inline = Inline::default();
+    let inline = Inline::new(Duration::from_millis(config.stream_unread_ms_max));
     let gathered = Gathered::new(looked);
     let io = TokioIo::new(gathered.clone());
-    let mut connection = pin!(builder(&config, inline.taker()).serve_connection(io, service));
-    let mut stopping = pin!(state.reached(Phase::Stopping));
-    let mut age = pin!(sleep_or_never(age_ms(&config, address)));
-    let mut lasted = pin!(async {
-        match health_only {
-            Some(_) => quiet.lasted().await,
-            None => pending().await,
-        }
+    let connection = pin!(builder(&config, inline.taker()).serve_connection(io, service));
+    let ended = life.drive(connection, |connection, task| {
+        turn(connection, &inline, &gathered, task)
     });
-    // Read, the end of a watch has left by then.
-    let mut abandoned = pin!(async {
-        state.reached(Phase::Stopping).await;
-        sleep(LEAVE).await;
-        calls.only_lasting().await;
-    });
-    // Health alone is answered until the very end.
-    let stays = health_only.is_some();
-    let mut leaving = false;
-    loop {
-        tokio::select! {
-            ended = poll_fn(|context| turn(connection.as_mut(), &inline, &gathered, context)) => {
-                if let Err(error) = ended {
-                    tracing::debug!(%address, %error, "connection ended");
-                }
-                return;
-            }
-            () = stopping.as_mut(), if !leaving && !stays => {
-                leaving = true;
-                connection.as_mut().graceful_shutdown();
-            }
-            () = abandoned.as_mut(), if !stays => {
-                // For the replies that have been given.
-                let last = poll_fn(|context| turn(connection.as_mut(), &inline, &gathered, context));
-                let _ = timeout(LEAVE, last).await;
-                return;
-            }
-            () = age.as_mut(), if !leaving => {
-                leaving = true;
-                connection.as_mut().graceful_shutdown();
-            }
-            () = lasted.as_mut() => {
-                connection.as_mut().graceful_shutdown();
-                let last = poll_fn(|context| turn(connection.as_mut(), &inline, &gathered, context));
-                let _ = timeout(LEAVE, last).await;
-                return;
-            }
+    match ended.await {
+        Ended::Itself(Ok(())) => linger(gathered).await,
+        Ended::Itself(Err(error)) => {
+            tracing::debug!(address = %peer.address, %error, "connection ended");
         }
+        Ended::Abandoned => {}
     }
 }
 
@@ -233,8 +238,8 @@ fn builder(config: &Config, streams: Taker) -> http2::Builder<Taker> {
     builder
         .timer(TokioTimer::new())
         .auto_date_header(false)
-        .initial_stream_window_size(WINDOW_BYTES)
-        .initial_connection_window_size(WINDOW_BYTES)
+        .initial_stream_window_size(STREAM_BYTES)
+        .initial_connection_window_size(CONNECTION_BYTES)
         .max_concurrent_streams(config.streams_per_connection_max)
         .max_header_list_size(config.header_list_bytes_max)
         .max_pending_accept_reset_streams(config.reset_streams_pending_max)
@@ -245,41 +250,4 @@ fn builder(config: &Config, streams: Taker) -> http2::Builder<Taker> {
             .keep_alive_timeout(Duration::from_millis(config.keepalive_timeout_ms));
     }
     builder
-}
-
-/// Connections that began together are not to go together.
-fn age_ms(config: &Config, address: SocketAddr) -> u64 {
-    let age_ms = config.connection_age_ms_max;
-    let per_mille = foldhash::quality::RandomState::default().hash_one(address) % 201;
-    (age_ms / 1000).saturating_mul(900 + per_mille) + age_ms % 1000
-}
-
-async fn sleep_or_never(millis: u64) {
-    if millis == 0 {
-        pending::<()>().await;
-    } else {
-        sleep(Duration::from_millis(millis)).await;
-    }
-}
-
-/// A client of HTTP/1 is told, in HTTP/1, what is spoken here.
-async fn http1(looked: Looked, patience: Duration) {
-    let service = service_fn(|_: Request<Incoming>| async {
-        let text = "This port speaks gRPC: HTTP/2 without TLS, from the first byte on.\n";
-        let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
-        *response.status_mut() = StatusCode::HTTP_VERSION_NOT_SUPPORTED;
-        let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            header::HeaderValue::from_static("text/plain"),
-        );
-        Ok::<_, Infallible>(response)
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(patience)
-        .max_buf_size(HTTP1_BUFFER_BYTES)
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(looked), service);
-    let _ = timeout(patience, connection).await;
 }

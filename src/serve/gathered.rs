@@ -27,6 +27,8 @@ struct Inner<T> {
     stream: T,
     // Only while there is something in it: idle connections hold none.
     bytes: BytesMut,
+    // TLS keeps what the system did not take.
+    unflushed: bool,
 }
 
 impl<T> Clone for Gathered<T> {
@@ -42,6 +44,7 @@ impl<T: AsyncWrite + Unpin> Gathered<T> {
         Self(Arc::new(Mutex::new(Inner {
             stream,
             bytes: BytesMut::new(),
+            unflushed: false,
         })))
     }
 
@@ -62,8 +65,13 @@ impl<T: AsyncWrite + Unpin> Inner<T> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.bytes.advance(count);
+            self.unflushed = true;
         }
         self.bytes = BytesMut::new();
+        if self.unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+            self.unflushed = false;
+        }
         Poll::Ready(Ok(()))
     }
 

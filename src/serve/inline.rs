@@ -6,16 +6,21 @@ use std::{
     pin::Pin,
     sync::{Arc, Weak},
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use hyper::rt::Executor;
 use parking_lot::Mutex;
 
+use crate::gate::outgoing::Guarded;
+
 type Stream = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The streams that have come and not begun.
-#[derive(Default)]
-pub struct Inline(Arc<Mutex<Vec<Stream>>>);
+pub struct Inline {
+    streams: Arc<Mutex<Vec<Stream>>>,
+    unread_max: Duration,
+}
 
 /// Takes streams on for an [`Inline`]; when that is gone they are dropped. A
 /// stream holds one, so it must not hold the streams.
@@ -23,17 +28,27 @@ pub struct Inline(Arc<Mutex<Vec<Stream>>>);
 pub struct Taker(Weak<Mutex<Vec<Stream>>>);
 
 impl Inline {
+    /// No stream yet. One that goes on as a task ends when for so long none of
+    /// its frames leaves that wait to.
+    #[must_use]
+    pub fn new(unread_max: Duration) -> Self {
+        Self {
+            streams: Arc::default(),
+            unread_max,
+        }
+    }
+
     /// What takes streams on for it.
     #[must_use]
     pub fn taker(&self) -> Taker {
-        Taker(Arc::downgrade(&self.0))
+        Taker(Arc::downgrade(&self.streams))
     }
 
     /// Begins the streams that have come; those that are not answered at once
     /// go on as tasks. Whether there were any.
     #[must_use]
     pub fn run(&self) -> bool {
-        let streams = std::mem::take(&mut *self.0.lock());
+        let streams = std::mem::take(&mut *self.streams.lock());
         let any = !streams.is_empty();
         for mut stream in streams {
             // A fault in one stream is not to take the others with it.
@@ -44,7 +59,7 @@ impl Inline {
             }));
             // The task polls again, and is woken then.
             if let Ok(Poll::Pending) = polled {
-                tokio::spawn(stream);
+                tokio::spawn(Guarded::new(stream, self.unread_max));
             }
         }
         any
@@ -72,7 +87,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_that_waits_goes_on_as_a_task_and_a_panic_is_its_own() {
-        let inline = Inline::default();
+        let inline = Inline::new(Duration::from_mins(1));
         let taker = inline.taker();
         let done = Arc::new(AtomicUsize::new(0));
         let (go, wait) = oneshot::channel::<()>();
@@ -98,7 +113,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_that_comes_after_the_end_is_dropped() {
-        let taker = Inline::default().taker();
+        let taker = Inline::new(Duration::from_mins(1)).taker();
         let (sender, receiver) = oneshot::channel::<()>();
         taker.execute(async move { drop(sender) });
         assert!(receiver.await.is_err());

@@ -6,10 +6,9 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+
+use crate::serve::line::Line;
 
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -27,17 +26,25 @@ pub enum Speaks {
 /// A connection whose first bytes have been looked at, and are read again.
 #[derive(Debug)]
 pub struct Looked {
-    stream: TcpStream,
+    stream: Line,
     first: [u8; PREFACE.len()],
     filled: usize,
     read: usize,
+}
+
+impl Looked {
+    /// The connection itself.
+    #[must_use]
+    pub const fn line(&self) -> &Line {
+        &self.stream
+    }
 }
 
 /// Reads up to 24 bytes, and no more than it takes to tell.
 ///
 /// # Errors
 /// What the system says, and `UnexpectedEof` where the peer has gone.
-pub async fn look(stream: TcpStream) -> io::Result<(Speaks, Looked)> {
+pub async fn look(stream: Line) -> io::Result<(Speaks, Looked)> {
     let mut looked = Looked {
         stream,
         first: [0; PREFACE.len()],
@@ -57,13 +64,18 @@ pub async fn look(stream: TcpStream) -> io::Result<(Speaks, Looked)> {
     }
 }
 
-fn told_by(seen: &[u8]) -> Option<Speaks> {
-    if seen == PREFACE {
-        return Some(Speaks::Http2);
-    }
-    if PREFACE.starts_with(seen) {
-        return None;
-    }
+/// What the first bytes say; `None`: it takes more of them. The first that
+/// differs from HTTP/2's decides, so that it does not matter how many came with
+/// it.
+#[must_use]
+pub fn told_by(seen: &[u8]) -> Option<Speaks> {
+    let differs = seen
+        .iter()
+        .zip(PREFACE)
+        .position(|(one, other)| one != other);
+    let Some(seen) = differs.and_then(|at| seen.get(..=at)) else {
+        return (seen.len() >= PREFACE.len()).then_some(Speaks::Http2);
+    };
     let method = seen.split(|byte| *byte == b' ').next().unwrap_or_default();
     let http1 = !method.is_empty() && method.iter().all(u8::is_ascii_uppercase);
     Some(if http1 {
@@ -140,5 +152,6 @@ mod tests {
         assert_eq!(told_by(b"\x16\x03\x01"), Some(Speaks::Unknown));
         assert_eq!(told_by(b" GET"), Some(Speaks::Unknown));
         assert_eq!(told_by(b"get /"), Some(Speaks::Unknown));
+        assert_eq!(told_by(b"Go /"), told_by(b"G"));
     }
 }

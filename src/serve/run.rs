@@ -11,7 +11,7 @@ use crate::{
         state::{Phase, State},
     },
     serve::{
-        accept::accept,
+        accept::{Entrance, accept},
         bind::Bound,
         config::Config,
         connection::{Context, Services},
@@ -31,32 +31,58 @@ use crate::{
 /// `drain_ms_max`.
 ///
 /// # Errors
-/// [`Error::Worker`], [`Error::Open`], [`Error::Fault`] after a panic beside the
+/// [`Error::Worker`], [`Error::Open`], [`Error::Close`], [`Error::Fault`] after a panic beside the
 /// calls, or [`Error::Aborted`] when a second demand cut off calls.
 pub async fn run<E: Engine, S: Services>(
     bound: Bound,
     context: Context<S>,
     opening: Opening<E>,
     open: impl Future<Output = Result<E, Box<dyn error::Error + Send + Sync>>>,
+    stop: Stop,
+) -> Result<(), Error> {
+    let seats = Seats::new(&context.config);
+    run_seated(bound, context, seats, opening, open, stop).await
+}
+
+/// As [`run`], for whoever wants to know how many `seats` are taken.
+///
+/// # Errors
+/// Those of [`run`].
+pub async fn run_seated<E: Engine, S: Services>(
+    bound: Bound,
+    context: Context<S>,
+    seats: Seats,
+    opening: Opening<E>,
+    open: impl Future<Output = Result<E, Box<dyn error::Error + Send + Sync>>>,
     mut stop: Stop,
 ) -> Result<(), Error> {
     let (config, state) = (context.config, context.gate.state().clone());
-    let seats = Seats::new(&context.config);
     // Ends with this function, and the workers and their connections with it.
     let mut beside = JoinSet::new();
     let listener = TcpListener::from_std(bound.listener).map_err(Error::Worker)?;
     let workers = (0..context.config.workers)
         .map(|number| Worker::start(number, context.clone()))
-        .collect::<Result<_, _>>()
+        .collect::<Result<Vec<_>, _>>()
         .map_err(Error::Worker)?;
-    beside.spawn(accept(listener, workers, seats.clone(), state.clone()));
+    if let Some(health) = bound.health {
+        let health = TcpListener::from_std(health).map_err(Error::Worker)?;
+        let seats = Seats::of_health_port(&context.config);
+        let entrance = Entrance { seats, tls: None };
+        beside.spawn(accept(health, workers.clone(), entrance, state.clone()));
+    }
+    let entrance = Entrance {
+        seats: seats.clone(),
+        tls: bound.tls,
+    };
+    beside.spawn(accept(listener, workers, entrance, state.clone()));
 
     tokio::select! {
         opened = open => {
             opening.fill(opened.map_err(Error::Open)?);
-            beside.spawn(tend(opening));
+            beside.spawn(tend(opening.clone()));
             state.set(Phase::Ready);
             tracing::info!("ready");
+            beside.spawn(mind(opening.clone(), state.clone()));
         }
         _ = stop.asked(Urgency::Gracefully) => {}
     }
@@ -68,7 +94,11 @@ pub async fn run<E: Engine, S: Services>(
         () = panicked(&mut beside) => (Urgency::Now, true),
     };
     tokio::select! {
-        () = drain(&config, &state, &seats, urgency) => {
+        closed = async {
+            drain(&config, &state, &seats, urgency).await;
+            close(&opening).await
+        } => {
+            closed?;
             tracing::info!("stopped");
             if fault { Err(Error::Fault) } else { Ok(()) }
         }
@@ -90,6 +120,22 @@ async fn panicked(tasks: &mut JoinSet<()>) {
 async fn tend<E: Engine>(opening: Opening<E>) {
     if let Ok(engine) = opening.engine() {
         engine.tend().await;
+    }
+}
+
+/// Says so when the store can take no change any more.
+async fn mind<E: Engine>(opening: Opening<E>, state: State) {
+    if let Ok(engine) = opening.engine() {
+        engine.failed().await;
+        state.advance(Phase::Failed);
+    }
+}
+
+/// Ends the store, if it is open.
+async fn close<E: Engine>(opening: &Opening<E>) -> Result<(), Error> {
+    match opening.engine() {
+        Ok(engine) => engine.close().await.map_err(|_| Error::Close),
+        Err(_) => Ok(()),
     }
 }
 

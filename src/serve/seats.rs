@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::serve::config::Config;
+use crate::{
+    gate::call::HealthOnly,
+    model::figure::{Figure, Value},
+    serve::config::Config,
+};
 
 /// The seats of a server. A clone is the same seats.
 #[derive(Clone, Debug)]
@@ -14,6 +18,7 @@ pub struct Seats(Arc<Shared>);
 struct Shared {
     ordinary_max: usize,
     reserved_max: usize,
+    reserved_for: HealthOnly,
     taken: watch::Sender<Taken>,
 }
 
@@ -21,6 +26,10 @@ struct Shared {
 struct Taken {
     ordinary: usize,
     reserved: usize,
+    /// Given out from the start on.
+    given: u64,
+    /// Refused, because there was none.
+    refused: u64,
 }
 
 /// A place for one connection, until it is dropped.
@@ -34,9 +43,23 @@ impl Seats {
     /// As many as `config` says.
     #[must_use]
     pub fn new(config: &Config) -> Self {
+        let connections_max = u64::try_from(config.connections_max).unwrap_or(u64::MAX);
         Self(Arc::new(Shared {
             ordinary_max: config.connections_max,
             reserved_max: config.health_connections_reserved,
+            reserved_for: HealthOnly::ConnectionsFull { connections_max },
+            taken: watch::Sender::default(),
+        }))
+    }
+
+    /// Those of a port for health alone: as many as are reserved on the other,
+    /// and apart from them, so that a crowd there takes none here.
+    #[must_use]
+    pub fn of_health_port(config: &Config) -> Self {
+        Self(Arc::new(Shared {
+            ordinary_max: 0,
+            reserved_max: config.health_connections_reserved,
+            reserved_for: HealthOnly::Port,
             taken: watch::Sender::default(),
         }))
     }
@@ -49,6 +72,7 @@ impl Seats {
             ordinary_max,
             reserved_max,
             taken,
+            ..
         } = &*self.0;
         let mut seat = None;
         taken.send_if_modified(|taken| {
@@ -58,6 +82,11 @@ impl Seats {
             } else if taken.reserved < *reserved_max {
                 taken.reserved += 1;
                 seat = Some(true);
+            }
+            if seat.is_some() {
+                taken.given += 1;
+            } else {
+                taken.refused += 1;
             }
             seat.is_some()
         });
@@ -74,6 +103,39 @@ impl Seats {
         let _ = taken.wait_for(|taken| taken.ordinary == 0).await;
     }
 
+    /// How many connections there are and were.
+    #[must_use]
+    pub fn figures(&self) -> Vec<Figure> {
+        let taken = *self.0.taken.borrow();
+        let number = |count| Value::Gauge(u64::try_from(count).unwrap_or(u64::MAX));
+        vec![
+            Figure::labelled(
+                "nanokv_connections",
+                "Connections, and those above the limit that are answered for health alone",
+                "kind",
+                [
+                    ("ordinary", number(taken.ordinary)),
+                    ("health", number(taken.reserved)),
+                ],
+            ),
+            Figure::gauge(
+                "nanokv_connections_max",
+                "How many ordinary ones may be",
+                self.0.ordinary_max,
+            ),
+            Figure::counter(
+                "nanokv_connections_accepted",
+                "Connections that were taken",
+                taken.given,
+            ),
+            Figure::counter(
+                "nanokv_connections_closed_at_once",
+                "Connections that were closed at once, because there was no place",
+                taken.refused,
+            ),
+        ]
+    }
+
     /// Ordinary seats that are taken.
     #[must_use]
     pub fn ordinary(&self) -> usize {
@@ -82,11 +144,10 @@ impl Seats {
 }
 
 impl Seat {
-    /// `connections_max`, if this seat is for health alone.
+    /// Why this seat is for health alone, if it is.
     #[must_use]
-    pub fn health_only(&self) -> Option<u64> {
-        let limit = u64::try_from(self.seats.0.ordinary_max).unwrap_or(u64::MAX);
-        self.reserved.then_some(limit)
+    pub fn health_only(&self) -> Option<HealthOnly> {
+        self.reserved.then_some(self.seats.0.reserved_for)
     }
 }
 
@@ -119,7 +180,11 @@ mod tests {
         let seats = seats();
         let first = seats.take(true).unwrap();
         let second = seats.take(true).unwrap();
-        assert_eq!((first.health_only(), second.health_only()), (None, Some(1)));
+        let full = HealthOnly::ConnectionsFull { connections_max: 1 };
+        assert_eq!(
+            (first.health_only(), second.health_only()),
+            (None, Some(full))
+        );
         assert!(seats.take(true).is_none());
         drop(first);
         assert_eq!(seats.take(true).unwrap().health_only(), None);
@@ -127,6 +192,18 @@ mod tests {
 
     #[test]
     fn while_stopping_all_seats_are_for_health() {
-        assert_eq!(seats().take(false).unwrap().health_only(), Some(1));
+        let full = HealthOnly::ConnectionsFull { connections_max: 1 };
+        assert_eq!(seats().take(false).unwrap().health_only(), Some(full));
+    }
+
+    #[test]
+    fn a_port_for_health_has_seats_for_nothing_else() {
+        let seats = Seats::of_health_port(&Config {
+            health_connections_reserved: 1,
+            ..Config::default()
+        });
+        let seat = seats.take(true).unwrap();
+        assert_eq!(seat.health_only(), Some(HealthOnly::Port));
+        assert!(seats.take(true).is_none());
     }
 }

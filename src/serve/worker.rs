@@ -7,15 +7,27 @@ use tokio::{runtime, sync::mpsc};
 use crate::serve::{
     connection::{self, Context, Services},
     seats::Seat,
+    tls::Tls,
 };
 
 /// Connections that may wait to be taken up by a worker.
 const WAITING_MAX: usize = 256;
 
-/// Gives connections to a worker. When it is dropped, the worker ends at once,
-/// and what it serves with it.
+/// Gives connections to a worker. When it and its clones are dropped, the worker
+/// ends at once, and what it serves with it.
+#[derive(Clone, Debug)]
+pub struct Worker(mpsc::Sender<Arrived>);
+
+/// A connection that was accepted.
 #[derive(Debug)]
-pub struct Worker(mpsc::Sender<(TcpStream, Seat)>);
+pub struct Arrived {
+    /// The connection.
+    pub stream: TcpStream,
+    /// Its place.
+    pub seat: Seat,
+    /// What it passes first.
+    pub tls: Option<Tls>,
+}
 
 impl Worker {
     /// Starts a worker. A connection stays with its worker: work that moves
@@ -28,11 +40,15 @@ impl Worker {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        let context = Context {
+            gate: context.gate.of_worker(),
+            ..context
+        };
         let work = async move {
-            while let Some((stream, seat)) = given.recv().await {
+            while let Some(Arrived { stream, seat, tls }) = given.recv().await {
                 match tokio::net::TcpStream::from_std(stream) {
                     Ok(stream) => {
-                        tokio::spawn(connection::serve(context.clone(), stream, seat));
+                        tokio::spawn(connection::serve(context.clone(), stream, tls, seat));
                     }
                     Err(error) => tracing::warn!(%error, "connection lost on its way to a worker"),
                 }
@@ -45,8 +61,8 @@ impl Worker {
     }
 
     /// Gives it a connection, as soon as it has room.
-    pub async fn give(&self, stream: TcpStream, seat: Seat) {
-        if self.0.send((stream, seat)).await.is_err() {
+    pub async fn give(&self, arrived: Arrived) {
+        if self.0.send(arrived).await.is_err() {
             tracing::error!("a worker is gone");
         }
     }

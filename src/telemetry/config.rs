@@ -11,6 +11,13 @@ pub struct Config {
     pub format: Format,
     /// Which are written.
     pub levels: Levels,
+    /// Whether changes are written that are asked for, whatever the level.
+    pub audit: bool,
+    /// The collector that spans of calls are sent to; `None`: none. Only where
+    /// the feature `otlp` is built in.
+    pub otlp_endpoint: Option<String>,
+    /// Spans that may wait to be sent; others are dropped.
+    pub otlp_spans_waiting_max: usize,
 }
 
 /// How an event is written.
@@ -32,6 +39,9 @@ impl Default for Config {
                 Format::Json
             },
             levels: Levels::default(),
+            audit: false,
+            otlp_endpoint: None,
+            otlp_spans_waiting_max: 2048,
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeMap, fs};
 
-use nanokv::proto::{DescribeRequest, Limits, SetRequest, Value, value::Kind};
-use tonic::Code;
+use nanokv::proto::{
+    DescribeRequest, Limits, SetRequest, Value, kv_service_client::KvServiceClient, value::Kind,
+};
+use tonic::{Code, transport::Channel};
 
 use crate::program::{Program, written};
 
@@ -89,6 +91,61 @@ fn the_docs_list_every_setting_as_it_is() {
     );
 }
 
+/// Each limit by the name of its variable, and what it is set to.
+const CHOSEN: &[(&str, &str)] = &[
+    ("KEY_BYTES_MAX", "5"),
+    ("VALUE_BYTES_MAX", "1001"),
+    ("MESSAGE_BYTES_MAX", "10002"),
+    ("REPLY_BYTES_MAX", "20003"),
+    ("BATCH_OPERATIONS_MAX", "4"),
+    ("PAGE_ENTRIES_MAX", "6"),
+    ("DELETE_RANGE_ENTRIES_MAX", "7"),
+    ("PIPELINE_LISTS_IN_FLIGHT_MAX", "3"),
+    ("PIPELINES_MAX", "19"),
+    ("REQUEST_IDS_MAX", "20"),
+    ("REQUEST_IDS_BYTES_MAX", "21021"),
+    ("REQUEST_ID_WINDOW_MS", "22"),
+    ("MEMORY_MAX", "100MiB"),
+    ("EVICTION", "sieve"),
+    ("EVICTION_ENTRIES_MAX", "36"),
+    ("CONNECTIONS_MAX", "107"),
+    ("HEALTH_CONNECTIONS_RESERVED", "8"),
+    ("HEALTH_WATCHES_MAX", "9"),
+    ("STREAMS_PER_CONNECTION_MAX", "110"),
+    ("CALLS_IN_FLIGHT_MAX", "111"),
+    ("BYTES_IN_FLIGHT_MAX", "30012"),
+    ("METRICS_CONNECTIONS_MAX", "24"),
+    ("METRICS_MS_MAX", "1025"),
+    ("OTLP_SPANS_WAITING_MAX", "26"),
+    ("WATCH_BYTES_IN_FLIGHT_MAX", "30013"),
+    ("WATCH_RANGES_BYTES_MAX", "19019"),
+    ("STREAM_UNREAD_MS_MAX", "1019"),
+    ("HTTP1_IDLE_MS_MAX", "1020"),
+    ("HEADER_LIST_BYTES_MAX", "8113"),
+    ("HANDSHAKE_MS_MAX", "1014"),
+    ("REQUEST_READ_MS_MAX", "1015"),
+    ("FAILED_LOGINS_PER_MINUTE_MAX", "60060"),
+    ("CALLS_PER_SECOND_MAX", "61061"),
+    ("BYTES_PER_SECOND_MAX", "62062"),
+    ("DRAIN_MS_MAX", "1016"),
+    ("WATCHERS_MAX", "19"),
+    ("WATCH_RANGES_MAX", "20"),
+    ("WATCH_HISTORY_EVENTS_MAX", "21"),
+    ("WATCH_HISTORY_BYTES_MAX", "22000"),
+    ("WATCH_HISTORY_ARMED_MS", "23"),
+    ("CONNECTION_AGE_MS_MAX", "1000017"),
+    ("RESET_STREAMS_PENDING_MAX", "18"),
+    ("BACKUPS_MAX", "28"),
+    ("BACKUP_CHUNK_BYTES_MAX", "2901"),
+    ("BACKUP_HELD_BYTES_MAX", "30001"),
+    ("TTL_MAX", "90s"),
+    ("DEFAULT_TTL", "1m"),
+    ("JOURNAL_QUEUE_CHANGES_MAX", "24"),
+    ("JOURNAL_QUEUE_BYTES_MAX", "25MiB"),
+    ("DISK_FREE_BYTES_MIN", "26B"),
+    ("DURABILITY_INTERVAL_MS", "27"),
+];
+
 #[tokio::test]
 async fn every_limit_is_in_force_as_it_was_chosen() {
     let chosen = Limits {
@@ -105,73 +162,62 @@ async fn every_limit_is_in_force_as_it_was_chosen() {
         request_ids_bytes_max: 21_021,
         request_id_window_ms: 22,
         memory_max: 100 << 20,
+        eviction_entries_max: 36,
         connections_max: 107,
         health_connections_reserved: 8,
         health_watches_max: 9,
         streams_per_connection_max: 110,
         calls_in_flight_max: 111,
         bytes_in_flight_max: 30_012,
+        watch_bytes_in_flight_max: 30_013,
+        stream_unread_ms_max: 1019,
+        http1_idle_ms_max: 1020,
         header_list_bytes_max: 8113,
         handshake_ms_max: 1014,
         request_read_ms_max: 1015,
+        failed_logins_per_minute_max: 60_060,
+        calls_per_second_max: 61_061,
+        bytes_per_second_max: 62_062,
         drain_ms_max: 1016,
         watchers_max: 19,
+        watch_ranges_bytes_max: 19_019,
         watch_ranges_max: 20,
         watch_history_events_max: 21,
         watch_history_bytes_max: 22_000,
         watch_history_armed_ms: 23,
         connection_age_ms_max: 1_000_017,
         reset_streams_pending_max: 18,
+        metrics_connections_max: 24,
+        metrics_ms_max: 1025,
+        otlp_spans_waiting_max: 26,
         ttl_max: Some("90s".parse().unwrap()),
         default_ttl: Some("60s".parse().unwrap()),
+        journal_queue_changes_max: 24,
+        journal_queue_bytes_max: 25 << 20,
+        disk_free_bytes_min: 26,
+        backups_max: 28,
+        backup_chunk_bytes_max: 2901,
+        backup_held_bytes_max: 30_001,
+        durability_interval_ms: 27,
     };
-    let server = [
-        ("KEY_BYTES_MAX", "5"),
-        ("VALUE_BYTES_MAX", "1001"),
-        ("MESSAGE_BYTES_MAX", "10002"),
-        ("REPLY_BYTES_MAX", "20003"),
-        ("BATCH_OPERATIONS_MAX", "4"),
-        ("PAGE_ENTRIES_MAX", "6"),
-        ("DELETE_RANGE_ENTRIES_MAX", "7"),
-        ("PIPELINE_LISTS_IN_FLIGHT_MAX", "3"),
-        ("PIPELINES_MAX", "19"),
-        ("REQUEST_IDS_MAX", "20"),
-        ("REQUEST_IDS_BYTES_MAX", "21021"),
-        ("REQUEST_ID_WINDOW_MS", "22"),
-        ("MEMORY_MAX", "100MiB"),
-        ("CONNECTIONS_MAX", "107"),
-        ("HEALTH_CONNECTIONS_RESERVED", "8"),
-        ("HEALTH_WATCHES_MAX", "9"),
-        ("STREAMS_PER_CONNECTION_MAX", "110"),
-        ("CALLS_IN_FLIGHT_MAX", "111"),
-        ("BYTES_IN_FLIGHT_MAX", "30012"),
-        ("HEADER_LIST_BYTES_MAX", "8113"),
-        ("HANDSHAKE_MS_MAX", "1014"),
-        ("REQUEST_READ_MS_MAX", "1015"),
-        ("DRAIN_MS_MAX", "1016"),
-        ("WATCHERS_MAX", "19"),
-        ("WATCH_RANGES_MAX", "20"),
-        ("WATCH_HISTORY_EVENTS_MAX", "21"),
-        ("WATCH_HISTORY_BYTES_MAX", "22000"),
-        ("WATCH_HISTORY_ARMED_MS", "23"),
-        ("CONNECTION_AGE_MS_MAX", "1000017"),
-        ("RESET_STREAMS_PENDING_MAX", "18"),
-        ("TTL_MAX", "90s"),
-        ("DEFAULT_TTL", "1m"),
-    ]
-    .into_iter()
-    .fold(Program::new(&["serve"]), |program, (name, value)| {
-        program.variable(&format!("NANOKV_{name}"), value)
-    })
-    .serve();
+    let dir = tempfile::TempDir::new().unwrap();
+    let dir = dir.path().to_str().unwrap();
+    let program = Program::new(&["serve"]).variable("NANOKV_DATA_DIR", dir);
+    let server = CHOSEN
+        .iter()
+        .fold(program, |program, (name, value)| {
+            program.variable(&format!("NANOKV_{name}"), value)
+        })
+        .serve();
     server.logged("ready").await;
 
     let mut admin = server.admin().await;
     let described = admin.describe(DescribeRequest::default()).await.unwrap();
-    let limits = described.into_inner().limits.unwrap();
-    assert_eq!(limits, chosen);
+    assert_eq!(described.into_inner().limits, Some(chosen));
+    what_passes_them_is_refused(server.kv().await).await;
+}
 
-    let mut kv = server.kv().await;
+async fn what_passes_them_is_refused(mut kv: KvServiceClient<Channel>) {
     let refused = kv.set(set("6bytes", "")).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
     let refused = kv.set(set("5byte", &"v".repeat(1002))).await.unwrap_err();

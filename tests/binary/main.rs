@@ -6,6 +6,7 @@
 mod configured;
 mod drained;
 mod health;
+mod metrics;
 mod program;
 mod quiet;
 mod wrong;

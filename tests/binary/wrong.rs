@@ -34,6 +34,10 @@ fn a_wrong_flag_is_named_with_its_value_and_what_would_be_right() {
             "listen = \"localhost\" (--listen): is not a numeric address and a port",
         ),
         (
+            ["--cors-origins", "https://app.example/"],
+            "cors_origins = \"https://app.example/\" (--cors-origins): is not * or origins as browsers write them",
+        ),
+        (
             ["--log", "xml"],
             "log = \"xml\" (--log): is not pretty or json",
         ),
@@ -70,6 +74,16 @@ fn a_wrong_flag_is_named_with_its_value_and_what_would_be_right() {
         assert_eq!(code, Some(2), "{arguments:?}: {error}");
         assert!(error.contains(told), "{arguments:?}: {error}");
     }
+}
+
+#[test]
+fn pages_are_named_where_browsers_are_to_show_certificates() {
+    let files = ["--tls-cert", "c", "--tls-key", "k", "--tls-client-ca", "a"];
+    let arguments = [&files[..], &["--cors-origins", "*"]].concat();
+    let (code, error) = failed(Program::new(&arguments));
+    assert_eq!(code, Some(2), "{error}");
+    let told = "cors_origins = \"*\" (--cors-origins): must name origins";
+    assert!(error.contains(told), "{error}");
 }
 
 #[test]

@@ -23,6 +23,10 @@ impl Asked {
         Self(Program::new(&["serve"]).serve())
     }
 
+    pub(crate) const fn of(server: Server) -> Self {
+        Self(server)
+    }
+
     pub(crate) fn server(&self) -> &Server {
         &self.0
     }

@@ -21,6 +21,7 @@ fn a_server_that_is_not_there_has_a_code_of_its_own() {
         &["list"],
         &["delete-range", "--all", "--yes"],
         &["watch"],
+        &["bench"],
     ] {
         let server = ["--address", &address, "--timeout-ms", "1000"];
         let ended = Ended::of(&Program::new(&[command, &server].concat()).output());

@@ -11,7 +11,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use crate::asked::{Asked, Ended};
 
 /// A terminal: the end of somebody, and the end of a program.
-fn terminal() -> (File, File) {
+pub(crate) fn terminal() -> (File, File) {
     let near = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&near).unwrap();
     unlockpt(&near).unwrap();
@@ -88,4 +88,21 @@ fn a_listing_is_aligned_and_long_values_are_cut() {
     assert_eq!(lines[0].find("\"short\""), lines[1].find("\"xxx"));
     assert!(lines[1].contains("x... (1000 bytes)"), "{listed}");
     assert_eq!(lines[0].find("never"), lines[1].find("never"));
+}
+
+#[test]
+fn a_load_tells_on_a_terminal_how_it_goes_and_leaves_nothing_of_it() {
+    let kv = Asked::new();
+    let (mut near, far) = terminal();
+    let mut command = kv.command(&["bench", "--prefill", "--count", "10", "--json"]);
+    let out = command.stderr(far).output().unwrap();
+    drop(command);
+    assert!(out.status.success());
+    let mut shown = Vec::new();
+    // Ends with an error when nobody is left at the other end.
+    let _ = near.read_to_end(&mut shown);
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(shown.contains(" of 10000 keys are stored"), "{shown:?}");
+    assert!(shown.ends_with("\r\x1b[K"), "{shown:?}");
+    serde_json::from_slice::<serde_json::Value>(&out.stdout).unwrap();
 }

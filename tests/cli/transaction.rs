@@ -64,6 +64,10 @@ fn what_is_wrong_in_a_file_is_told_with_its_line() {
         ("check a\n", "-:1: the following required arguments"),
         ("set n --number x\n", "-:1: the value is no whole number"),
         ("get a --address b:1\n", "-:1: unexpected argument"),
+        (
+            "set a --file \u{1b}[2J\r\u{5}\n",
+            "-:1: \"\\u{1b}[2J\\r\\u{5}\" cannot be read",
+        ),
         ("# nothing\n", "- has no commands"),
     ] {
         let wrong = kv.run_with_input(&["txn", "-"], text.as_bytes());

@@ -12,6 +12,16 @@ use crate::{
 };
 
 #[tokio::test]
+async fn a_backup_that_ends_before_its_end_is_an_error() {
+    let server = Scripted::new().serve();
+    let mut backup = server.client().backup().await.unwrap();
+    assert_eq!(&*backup.next().await.unwrap().unwrap().data, b"some of it");
+    let error = backup.next().await.unwrap_err();
+    assert!(error.is_unavailable(), "{error}");
+    assert_eq!(backup.summary(), None);
+}
+
+#[tokio::test]
 async fn a_read_is_made_again_until_it_is_answered() {
     let server = Scripted::new().says([unavailable(), unavailable()]);
     let kv = server.serve();

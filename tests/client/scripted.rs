@@ -261,6 +261,21 @@ impl AdminService for Scripted {
             ..pb::DescribeResponse::default()
         }))
     }
+
+    type BackupStream = Told<pb::BackupResponse>;
+
+    /// One that ends before its end.
+    async fn backup(
+        &self,
+        _: Request<pb::BackupRequest>,
+    ) -> Result<Response<Self::BackupStream>, Status> {
+        let part = |data: &'static [u8]| pb::BackupResponse {
+            data: data.into(),
+            ..pb::BackupResponse::default()
+        };
+        let parts = [part(b""), part(b"some of it")].map(Ok);
+        Ok(Response::new(Box::pin(tokio_stream::iter(parts))))
+    }
 }
 
 fn request_id(operation: &pb::Operation) -> &str {

@@ -9,6 +9,7 @@ use nanokv::{
     engine::memory::{self, Memory},
     gate::{self, call::Gate, opening::Opening, request::RequestBody, state::State},
     grpc::{self, hot::Body},
+    http::door::closed,
     model::{clock::held::HeldClock, time::UnixMillis},
     serve::{
         self,
@@ -80,13 +81,15 @@ impl Served {
         services: impl FnOnce(Opening<Memory<HeldClock>>, State) -> S,
     ) -> Self {
         let (opening, state) = (Opening::new(), State::new());
+        let gate = Gate::new(gate::config::Config::default(), state.clone(), grpc::wire());
         let context = Context {
             config: serve::config::Config {
                 workers: 1,
                 ..serve::config::Config::default()
             },
-            services: services(opening.clone(), state.clone()),
-            gate: Gate::new(gate::config::Config::default(), state, grpc::wire()),
+            door: closed(&gate),
+            services: services(opening.clone(), state),
+            gate,
         };
         let bound = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = bound.address();

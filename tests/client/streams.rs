@@ -17,6 +17,23 @@ use crate::{
     served::{START, Served, client},
 };
 
+#[tokio::test]
+async fn a_backup_is_whole_and_says_what_it_is() {
+    let running = Served::store();
+    let kv = running.client();
+    let stored = kv.set("a", "1").await.unwrap();
+    let mut backup = kv.backup().await.unwrap();
+    assert_eq!(backup.entries_total(), 1);
+    let mut bytes = Vec::new();
+    while let Some(part) = backup.next().await.unwrap() {
+        bytes.extend_from_slice(&part.data);
+    }
+    let summary = backup.summary().unwrap();
+    assert_eq!((summary.version, summary.entries), (stored.version, 1));
+    assert_eq!(summary.bytes, i64::try_from(bytes.len()).unwrap());
+    assert_eq!(backup.next().await.unwrap(), None);
+}
+
 /// A store that is built from what a watch tells, in key and version.
 #[derive(Debug, Default)]
 struct Mirror {
@@ -251,4 +268,30 @@ async fn a_pipeline_carries_its_lists_out_in_order() {
     let too_many = vec![operation::get("a"); 1025];
     let refused = pipeline.send(too_many).await.unwrap().await.unwrap_err();
     assert_eq!(refused.reason(), Some(&Reason::FieldTooLarge));
+}
+
+#[tokio::test]
+async fn watches_that_are_read_late_leave_the_calls_beside_them_alone() {
+    let running = Served::store();
+    let (kv, writer) = (running.client(), running.client());
+    let pipeline = kv.pipeline().await.unwrap();
+    let mut watches = Vec::new();
+    for _ in 0..100 {
+        watches.push(kv.watch(Range::all()).await.unwrap());
+    }
+    // One at a time, so that each is told in a frame of its own.
+    let mut last = 0;
+    for number in 0..200 {
+        last = writer.set("a", number).await.unwrap().version;
+        for _ in 0..20 {
+            writer.get("a").await.unwrap();
+        }
+    }
+    let sent = pipeline.send([operation::get("a")]).await.unwrap();
+    assert_eq!(sent.await.unwrap().len(), 1);
+    for watch in &mut watches {
+        let mut mirror = Mirror::default();
+        mirror.follow(watch, last).await;
+        assert_eq!(mirror.events, 200);
+    }
 }

@@ -14,7 +14,7 @@ use crate::support::{
     words::{Span, number, text},
 };
 
-contract![
+contract_of_single_keys![
     absent_not_met_is_already_exists,
     present_not_met_is_not_found,
     version_not_met_is_aborted_with_the_current_version,

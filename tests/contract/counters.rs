@@ -8,7 +8,7 @@ use crate::support::{
     words::{IntoValue, Span, data, number, start_plus, text},
 };
 
-contract![
+contract_of_single_keys![
     an_absent_delta_is_1,
     a_delta_may_be_0_or_negative,
     a_new_counter_starts_at_initial_and_delta_applies,

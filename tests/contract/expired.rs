@@ -8,7 +8,7 @@ use crate::support::{
     words::{Span, number, start_plus, text},
 };
 
-contract![
+contract_of_single_keys![
     an_expired_key_is_a_miss_before_the_sweep,
     an_expired_key_is_a_miss_after_the_sweep,
     an_expired_key_meets_the_condition_absent,

@@ -10,7 +10,7 @@ use crate::support::{
     words::{START, Span, start_minus, start_plus, text},
 };
 
-contract![
+contract_of_single_keys![
     ttl_counts_from_now,
     expire_time_is_taken_as_it_is,
     never_expire_never_expires,

@@ -10,7 +10,7 @@ use crate::support::{
     words::{number, text},
 };
 
-contract![
+contract_of_single_keys![
     a_key_has_1_to_1024_bytes,
     a_key_is_measured_in_bytes_not_characters,
     a_key_is_utf8,

@@ -9,6 +9,8 @@
 mod suite;
 
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod batch;
 #[cfg(test)]
 mod conditions;
@@ -18,6 +20,8 @@ mod counters;
 mod delete_range;
 #[cfg(test)]
 mod describe;
+#[cfg(test)]
+mod evicting;
 #[cfg(test)]
 mod expired;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::support::{
     words::{Span, data, number, start_plus, text},
 };
 
-contract![
+contract_of_single_keys![
     a_repeat_is_given_the_first_reply_and_changes_nothing,
     a_repeat_is_given_the_entry_that_the_first_reply_held,
     a_repeat_keeps_the_expire_time_of_the_first_reply,

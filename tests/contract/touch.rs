@@ -8,7 +8,7 @@ use crate::support::{
     words::{Span, start_plus, text},
 };
 
-contract![
+contract_of_single_keys![
     touch_moves_the_deadline_and_nothing_else,
     touch_takes_every_form_of_an_expiry,
     touch_of_an_absent_key_is_ok_without_an_entry,

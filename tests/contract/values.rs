@@ -11,7 +11,7 @@ use crate::support::{
     words::{Span, data, number, start_plus, text},
 };
 
-contract![
+contract_of_single_keys![
     a_value_comes_back_as_the_kind_that_was_stored,
     a_value_of_any_size_up_to_the_limit_comes_back_the_same,
     a_value_larger_than_the_limit_is_refused,

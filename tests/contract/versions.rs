@@ -12,7 +12,7 @@ use crate::support::{
     words::{START, Span},
 };
 
-contract![
+contract_of_single_keys![
     versions_increase_over_all_keys_and_calls,
     versions_are_unique_among_callers_at_once,
     set_takes_a_version_also_for_an_equal_value,

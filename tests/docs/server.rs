@@ -7,6 +7,7 @@ use nanokv::{
     engine::memory::{self, Memory},
     gate::{self, call::Gate, opening::Opening, state::State},
     grpc,
+    http::{self, door::door},
     model::{clock::store::StoreClock, time::UnixMillis},
     serve::{self, bind::bind, connection::Context, run, stop::Stop},
 };
@@ -19,13 +20,17 @@ pub fn run(example: impl AsyncFnOnce(String) -> Result<(), Box<dyn Error>>) {
         .unwrap();
     runtime.block_on(async {
         let (opening, state) = (Opening::new(), State::new());
+        let services =
+            grpc::services(opening.clone(), state.clone(), grpc::Config::default());
+        let gate = Gate::new(gate::config::Config::default(), state, grpc::wire());
         let context = Context {
             config: serve::config::Config {
                 workers: 1,
                 ..serve::config::Config::default()
             },
-            services: grpc::services(opening.clone(), state.clone(), grpc::Config::default()),
-            gate: Gate::new(gate::config::Config::default(), state, grpc::wire()),
+            door: door(&gate, services.store(), http::Config::default()),
+            services,
+            gate,
         };
         let bound = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = bound.address().to_string();

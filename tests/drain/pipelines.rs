@@ -1,11 +1,13 @@
 //! What becomes of pipelines when the server stops.
 
 use bytes::Bytes;
+use tokio::io::AsyncWriteExt;
 
 use crate::{
     serving::{
         client::{Client, frame},
-        pipeline::{done, getting, list, one_more, setting},
+        frames::{self, ACK, DATA, END_HEADERS, HEADERS, PING, Raw},
+        pipeline::{PIPELINE, done, getting, list, one_more, setting},
         server::{Limits, Server},
         soon,
     },
@@ -135,6 +137,31 @@ async fn pipeline_that_is_fed_on_and_on_does_not_hold_up_the_end() {
     };
     let (trailers, ()) = tokio::join!(fed, stop);
     assert_eq!(trailers.get("grpc-status").unwrap(), "14");
+    server.ended().await.unwrap();
+}
+
+#[tokio::test]
+async fn client_that_is_still_sending_can_read_the_end() {
+    let server = Server::start(patient);
+    let client = ready(&server).await;
+    let mut raw = Raw::http2(server.address()).await;
+    let call = frames::frame(HEADERS, END_HEADERS, 1, &frames::call(PIPELINE));
+    let list = frames::frame(DATA, 0, 1, &frame(&list(1, [one_more("n")])));
+    raw.write.write_all(&call).await.unwrap();
+    raw.write.write_all(&list).await.unwrap();
+    soon(async { while client.number("n").await < 1 {} }).await;
+    server.stop().gracefully();
+    let ping = raw.next_of(PING).await.unwrap();
+    let reply = frames::frame(PING, ACK, 0, &ping.payload);
+    raw.write.write_all(&reply).await.unwrap();
+    // All is told when the server has closed its side. Who is busy sending sees
+    // that late, and must not be reset before it has read what came.
+    while raw.next().await.is_some() {}
+    for _ in 0..100 {
+        raw.write.write_all(&list).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    drop((raw, client));
     server.ended().await.unwrap();
 }
 

@@ -165,3 +165,13 @@ pub(crate) async fn too_many_connections() -> Seen {
     let answer = refused(second, GET).await;
     answer.unwrap_err().into()
 }
+
+pub(crate) async fn health_only() -> Seen {
+    let settings = Settings {
+        health_port: true,
+        ..Settings::default()
+    };
+    let server = Server::start(settings).await;
+    let answer = refused(server.channel(), GET).await;
+    answer.unwrap_err().into()
+}

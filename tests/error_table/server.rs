@@ -1,16 +1,20 @@
 //! A server in this process, with a clock that is held.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use nanokv::{
-    engine::memory,
+    calls,
+    engine::{Engine, memory},
     gate::{
         self,
+        access::{Access, roster::Roster},
         call::Gate,
         opening::Opening,
+        rate::{meter::Now, meters::Meters},
         state::{Phase, State},
     },
     grpc,
+    http::door::closed,
     model::{clock::held::HeldClock, expiry::ExpiryRules},
     serve::{
         self,
@@ -20,7 +24,7 @@ use nanokv::{
         stop::{Stop, StopHandle},
     },
 };
-use tokio::task::JoinSet;
+use tokio::{sync::watch, task::JoinSet};
 use tonic::transport::{Channel, Endpoint};
 
 use crate::support::{plain::PlainEngine, words::START};
@@ -30,12 +34,17 @@ pub(crate) struct Settings {
     pub(crate) memory_max: u64,
     pub(crate) request_ids_max: usize,
     pub(crate) pipelines_max: usize,
-    pub(crate) watchers_max: usize,
+    pub(crate) watches: calls::watch::Limits,
+    pub(crate) backups: calls::backup::Limits,
     pub(crate) history_events_max: usize,
     pub(crate) health_watches_max: usize,
     pub(crate) gate: gate::config::Config,
     pub(crate) connections_max: usize,
     pub(crate) opens: bool,
+    /// Whether [`Server::channel`] is to a port for health alone.
+    pub(crate) health_port: bool,
+    /// Who may do what; `None`: everybody may everything.
+    pub(crate) identities: Option<&'static str>,
 }
 
 impl Default for Settings {
@@ -44,12 +53,15 @@ impl Default for Settings {
             memory_max: 1 << 30,
             request_ids_max: 8,
             pipelines_max: 8,
-            watchers_max: 8,
+            watches: calls::watch::Limits::default(),
+            backups: calls::backup::Limits::default(),
             history_events_max: 100,
             health_watches_max: 8,
             gate: gate::config::Config::default(),
             connections_max: 8,
             opens: true,
+            health_port: false,
+            identities: None,
         }
     }
 }
@@ -65,44 +77,67 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(settings: Settings) -> Self {
+        let requests = memory::requests::Config {
+            ids_max: settings.request_ids_max,
+            ..Default::default()
+        };
+        let history = memory::history::Config {
+            events_max: settings.history_events_max,
+            ..Default::default()
+        };
+        let (clock, rules) = (HeldClock::at(START), ExpiryRules::default());
+        let engine = PlainEngine::new(clock, rules, settings.memory_max, None);
+        let engine = engine.keeping(history).remembering(requests);
+        Self::start_on(settings, engine).await
+    }
+
+    /// On this engine.
+    pub(crate) async fn start_on<E: Engine>(settings: Settings, engine: E) -> Self {
         let (opening, state) = (Opening::new(), State::new());
         let config = grpc::Config {
             pipelines_max: settings.pipelines_max,
-            watchers_max: settings.watchers_max,
+            watches: settings.watches,
+            backups: settings.backups,
             health_watches_max: settings.health_watches_max,
+            guarded: settings.identities.is_some(),
             ..grpc::Config::default()
         };
+        let services = grpc::services(opening.clone(), state.clone(), config);
+        let now: Now = Arc::new(|| START);
+        let meters = Meters::new(settings.gate.rates, Arc::clone(&now));
+        let gate = Gate::new(settings.gate, state.clone(), grpc::wire());
+        let mut gate = gate.with_meters(meters.clone());
+        if let Some(identities) = settings.identities {
+            let roster = Roster::parse(identities.as_bytes()).unwrap();
+            let (_, roster) = watch::channel(Arc::new(roster));
+            let access = Access::new(roster, &settings.gate, meters.clone(), now);
+            gate = gate.with_access(access);
+        }
         let context = Context {
             config: serve::config::Config {
                 workers: 1,
                 connections_max: settings.connections_max,
                 ..serve::config::Config::default()
             },
-            services: grpc::services(opening.clone(), state.clone(), config),
-            gate: Gate::new(settings.gate, state.clone(), grpc::wire()),
+            door: closed(&gate),
+            services,
+            gate,
         };
-        let bound = bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = bound.address();
+        let bound = || bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let (bound, health) = (bound(), bound());
+        let address = if settings.health_port {
+            health.address()
+        } else {
+            bound.address()
+        };
+        let bound = bound.with_health(Some(health));
         let (stop_handle, stop) = Stop::new();
-        let (opens, memory_max) = (settings.opens, settings.memory_max);
-        let requests = memory::requests::Config {
-            ids_max: settings.request_ids_max,
-            ..Default::default()
-        };
-        let events_max = settings.history_events_max;
+        let opens = settings.opens;
         let open = async move {
             if !opens {
                 std::future::pending::<()>().await;
             }
-            let clock = HeldClock::at(START);
-            let rules = ExpiryRules::default();
-            let history = memory::history::Config {
-                events_max,
-                ..Default::default()
-            };
-            Ok(PlainEngine::new(clock, rules, memory_max, None)
-                .keeping(history)
-                .remembering(requests))
+            Ok(engine)
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { run(bound, context, opening, open, stop).await.unwrap() });

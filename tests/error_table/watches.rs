@@ -1,6 +1,9 @@
 //! One way to meet each error of a Watch.
 
-use nanokv::proto::{self, kv_service_client::KvServiceClient, watch_request::Start};
+use nanokv::{
+    calls,
+    proto::{self, kv_service_client::KvServiceClient, watch_request::Start},
+};
 use tonic::{Status, Streaming, transport::Channel};
 
 use crate::{
@@ -58,12 +61,43 @@ pub(crate) async fn watch_too_slow() -> Seen {
 
 pub(crate) async fn too_many_watchers() -> Seen {
     let settings = Settings {
-        watchers_max: 1,
+        watches: calls::watch::Limits {
+            watchers_max: 1,
+            ..calls::watch::Limits::default()
+        },
         ..Settings::default()
     };
     let server = Server::start(settings).await;
     let _first = watch(&server, None).await.unwrap();
     watch(&server, None).await.unwrap_err().into()
+}
+
+pub(crate) async fn too_many_bytes_of_ranges() -> Seen {
+    let settings = Settings {
+        watches: calls::watch::Limits {
+            ranges_bytes_max: 100,
+            ..calls::watch::Limits::default()
+        },
+        ..Settings::default()
+    };
+    let server = Server::start(settings).await;
+    let following = |bytes: usize| proto::WatchRequest {
+        ranges: vec![proto::Range {
+            prefix: "p".repeat(bytes),
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let gone = client(&server).watch(following(60)).await.unwrap();
+    drop(gone);
+    // What it held is free again, sooner or later.
+    let _first = loop {
+        if let Ok(first) = client(&server).watch(following(100)).await {
+            break first;
+        }
+    };
+    let refused = client(&server).watch(following(1)).await;
+    refused.unwrap_err().into()
 }
 
 pub(crate) async fn draining() -> Seen {

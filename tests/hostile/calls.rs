@@ -60,7 +60,7 @@ async fn compressed_message_is_refused_by_name() {
 async fn other_content_type_is_415() {
     for content_type in [
         "application/json",
-        "application/grpc-web",
+        "application/grpc-web+json",
         "application/grpc+protoplasm",
     ] {
         let request = Request::post(format!("http://server{GET}"))

@@ -10,18 +10,6 @@ use crate::serving::{
 };
 
 #[tokio::test]
-async fn http1_client_is_told_what_is_spoken_here() {
-    let server = Server::start(|_| {});
-    let mut raw = Raw::connect(server.address()).await;
-    let request = b"GET /healthz HTTP/1.1\r\nHost: server\r\n\r\n";
-    raw.write.write_all(request).await.unwrap();
-    let answer = String::from_utf8(raw.rest().await).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 505 "), "{answer}");
-    assert!(answer.contains("This port speaks gRPC"), "{answer}");
-    server.is_alive().await;
-}
-
-#[tokio::test]
 async fn http1_headers_without_end_are_given_up() {
     let server = Server::start(|_| {});
     let mut raw = Raw::connect(server.address()).await;

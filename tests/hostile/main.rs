@@ -15,3 +15,5 @@ mod pipelines;
 #[path = "../serving/mod.rs"]
 #[expect(dead_code, reason = "the tests of the drain use the rest")]
 mod serving;
+#[cfg(test)]
+mod watches;

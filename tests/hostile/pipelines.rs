@@ -68,6 +68,26 @@ async fn lists_that_are_not_read_wait_with_the_client() {
 }
 
 #[tokio::test]
+async fn short_lists_that_are_not_read_wait_with_the_client() {
+    let server = Server::start(|_| {});
+    let client = with_large(&server, 100_000).await;
+    let hostile = Client::connect(server.address()).await;
+    let mut pipeline = hostile.pipeline().await;
+    for id in 0..40 {
+        pipeline.send(id, [getting("large")]);
+    }
+    // The shortest that there is: five bytes, each in a frame of its own.
+    for _ in 0..15_000 {
+        pipeline.send(0, []);
+    }
+    turns(&client).await;
+    for id in (0..40).chain(std::iter::repeat_n(0, 15_000)) {
+        let answer = pipeline.next().await.unwrap();
+        assert_eq!((answer.id, done(&answer)), (id, Ok(())));
+    }
+}
+
+#[tokio::test]
 async fn answers_that_are_not_read_are_bounded_in_bytes() {
     // Far less than sixteen of the largest answers.
     let server = Server::start(|limits| limits.gate.bytes_in_flight_max = 12 << 20);

@@ -10,6 +10,7 @@ use nanokv::{
     engine::memory::Memory,
     gate::{self, call::Gate, opening, state::State},
     grpc,
+    http::{self, door::door},
     model::clock::store::StoreClock,
     serve::{self, bind::bind, connection::Context, run::run, stop::Stop},
 };
@@ -26,9 +27,12 @@ impl Opening {
         let bound = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let address = bound.address();
         let (opening, state) = (opening::Opening::new(), State::new());
+        let services = grpc::services(opening.clone(), state.clone(), grpc::Config::default());
+        let gate = Gate::new(gate::config::Config::default(), state, grpc::wire());
         let context = Context {
-            services: grpc::services(opening.clone(), state.clone(), grpc::Config::default()),
-            gate: Gate::new(gate::config::Config::default(), state, grpc::wire()),
+            door: door(&gate, services.store(), http::Config::default()),
+            services,
+            gate,
             config: serve::config::Config::default(),
         };
         let mut tasks = JoinSet::new();

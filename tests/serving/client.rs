@@ -46,7 +46,14 @@ impl Client {
         let stream = soon(TcpStream::connect(address)).await.unwrap();
         // Else each window that it opens waits for an acknowledgement.
         stream.set_nodelay(true).unwrap();
-        let (requests, connection) = soon(h2::client::handshake(stream)).await.unwrap();
+        let (requests, connection) = soon(
+            h2::client::Builder::new()
+                // What a test does not read is no flood.
+                .data_frame_budget(1 << 30)
+                .handshake(stream),
+        )
+        .await
+        .unwrap();
         Self {
             requests,
             connection: tokio::spawn(connection),

@@ -1,13 +1,23 @@
 //! A server in this process, on the memory engine with a clock that is held.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use nanokv::{
     engine::memory::{self, Memory},
-    gate::{self, call::Gate, opening::Opening, state::State},
+    gate::{
+        self,
+        access::{Access, roster::Roster},
+        call::Gate,
+        opening::Opening,
+        rate::{meter::Now, meters::Meters},
+        state::State,
+    },
     grpc,
-    model::clock::held::HeldClock,
-    model::time::UnixMillis,
+    http::{self, door::door},
+    model::{
+        clock::{Clock, held::HeldClock},
+        time::UnixMillis,
+    },
     serve::{
         self,
         bind::bind,
@@ -17,7 +27,7 @@ use nanokv::{
         stop::{Stop, StopHandle},
     },
 };
-use tokio::task::JoinHandle;
+use tokio::{sync::watch, task::JoinHandle};
 
 use crate::serving::{client::Client, soon};
 
@@ -27,11 +37,17 @@ pub(crate) struct Limits {
     pub(crate) serve: serve::config::Config,
     pub(crate) gate: gate::config::Config,
     pub(crate) grpc: grpc::Config,
+    pub(crate) http: http::Config,
+    /// Who may do what, as the file of identities says; empty: everybody may do
+    /// everything.
+    pub(crate) identities: String,
 }
 
 /// A server that serves until it is dropped, or asked to stop.
 pub(crate) struct Server {
     address: SocketAddr,
+    clock: HeldClock,
+    roster: watch::Sender<Arc<Roster>>,
     stop: StopHandle,
     ended: JoinHandle<Result<(), Error>>,
 }
@@ -44,21 +60,46 @@ impl Server {
         limits.serve.listen.set_port(0);
         change(&mut limits);
         let (opening, state) = (Opening::new(), State::new());
+        limits.grpc.guarded = !limits.identities.is_empty();
+        let services = grpc::services(opening.clone(), state.clone(), limits.grpc);
+        let clock = HeldClock::at(UnixMillis::new(1_767_225_600_000));
+        let now = clock.clone();
+        let now: Now = Arc::new(move || now.now());
+        let meters = Meters::new(limits.gate.rates, Arc::clone(&now));
+        let (roster, known) = watch::channel(who(&limits.identities));
+        let gate = Gate::new(limits.gate, state, grpc::wire());
+        let mut gate = gate.with_meters(meters.clone());
+        if !limits.identities.is_empty() {
+            gate = gate.with_access(Access::new(known, &limits.gate, meters, now));
+        }
         let context = Context {
             config: limits.serve,
-            services: grpc::services(opening.clone(), state.clone(), limits.grpc),
-            gate: Gate::new(limits.gate, state, grpc::wire()),
+            door: door(&gate, services.store(), limits.http),
+            services,
+            gate,
         };
         let bound = bind(limits.serve.listen).unwrap();
         let address = bound.address();
         let (handle, stop) = Stop::new();
-        let clock = HeldClock::at(UnixMillis::new(1_767_225_600_000));
-        let open = async { Ok(Memory::open(memory::Config::default(), clock)) };
+        let time = clock.clone();
+        let open = async { Ok(Memory::open(memory::Config::default(), time)) };
         Self {
             address,
+            clock,
+            roster,
             stop: handle,
             ended: tokio::spawn(run(bound, context, opening, open, stop)),
         }
+    }
+
+    /// By which it goes, and which stands still.
+    pub(crate) fn clock(&self) -> &HeldClock {
+        &self.clock
+    }
+
+    /// Lets the file of identities say something else.
+    pub(crate) fn identify(&self, identities: &str) {
+        self.roster.send_replace(who(identities));
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -85,4 +126,8 @@ impl Server {
         })
         .await;
     }
+}
+
+fn who(identities: &str) -> Arc<Roster> {
+    Arc::new(Roster::parse(identities.as_bytes()).unwrap())
 }

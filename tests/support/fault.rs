@@ -56,6 +56,12 @@ pub(crate) enum Fault {
     OmitValueIgnored,
     /// An Increment ignores its bounds.
     BoundsIgnored,
+    /// A backup holds what has expired.
+    BackupHoldsExpired,
+    /// A backup holds entries as they are when they are read.
+    BackupSeesLater,
+    /// A backup holds no deadlines.
+    BackupLosesDeadline,
     /// Pages are not in key order.
     ListUnordered,
     /// Pages are in an order that takes A for a.

@@ -12,6 +12,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::support::{
     call::{Call, message},
+    json::Json,
     server::Running,
     words::IntoValue,
 };
@@ -52,6 +53,12 @@ impl Kv {
 
     pub(crate) fn client(&self) -> KvServiceClient<Channel> {
         KvServiceClient::new(self.channel.clone())
+    }
+
+    /// Where calls on a single key go that are made in JSON; `None`: they go
+    /// over gRPC, as all others do.
+    pub(crate) fn json(&self) -> Option<Json> {
+        self.server.is_json().then(|| Json(self.server.address()))
     }
 
     pub(crate) fn channel(&self) -> Channel {

@@ -3,7 +3,9 @@
 
 pub(crate) mod call;
 pub(crate) mod fault;
+pub(crate) mod http1;
 pub(crate) mod identified;
+pub(crate) mod json;
 pub(crate) mod kv;
 pub(crate) mod pipeline;
 pub(crate) mod plain;

@@ -59,7 +59,10 @@ impl Rpc for GetBytes {
     type Answer = pb::GetResponse;
 
     async fn send(self, kv: &Kv) -> Result<Self::Answer, Status> {
-        unary(kv, "/nanokv.v1.KvService/Get", self).await
+        match kv.json() {
+            Some(json) => json.get_bytes(&self.key).await,
+            None => unary(kv, "/nanokv.v1.KvService/Get", self).await,
+        }
     }
 }
 
@@ -67,7 +70,13 @@ impl Rpc for SetTextBytes {
     type Answer = pb::SetResponse;
 
     async fn send(self, kv: &Kv) -> Result<Self::Answer, Status> {
-        unary(kv, "/nanokv.v1.KvService/Set", self).await
+        match kv.json() {
+            Some(json) => {
+                let text = self.value.unwrap_or_default().text;
+                json.set_text(&self.key, &text).await
+            }
+            None => unary(kv, "/nanokv.v1.KvService/Set", self).await,
+        }
     }
 }
 
@@ -75,7 +84,11 @@ impl Rpc for SetIfFuture {
     type Answer = pb::SetResponse;
 
     async fn send(self, kv: &Kv) -> Result<Self::Answer, Status> {
-        unary(kv, "/nanokv.v1.KvService/Set", self).await
+        let body = r#"{"value":{"text":"1"},"condition":{"unheardOf":true}}"#;
+        match kv.json() {
+            Some(json) => json.set_as(&self.key, body).await,
+            None => unary(kv, "/nanokv.v1.KvService/Set", self).await,
+        }
     }
 }
 

@@ -13,6 +13,9 @@ impl Rpc for pb::GetRequest {
     type Answer = Option<pb::Entry>;
 
     async fn send(self, kv: &Kv) -> Result<Self::Answer, Status> {
+        if let Some(json) = kv.json() {
+            return json.get(self).await;
+        }
         let response = message(kv.client().get(self).await)?;
         Ok(response.entry)
     }
@@ -34,7 +37,10 @@ impl Rpc for pb::SetRequest {
     type Answer = pb::SetResponse;
 
     async fn send(self, kv: &Kv) -> Result<Self::Answer, Status> {
-        message(kv.client().set(self).await)
+        match kv.json() {
+            Some(json) => json.set(self).await,
+            None => message(kv.client().set(self).await),
+        }
     }
 }
 
@@ -72,7 +78,10 @@ impl Rpc for pb::DeleteRequest {
     type Answer = pb::DeleteResponse;
 
     async fn send(self, kv: &Kv) -> Result<Self::Answer, Status> {
-        message(kv.client().delete(self).await)
+        match kv.json() {
+            Some(json) => json.delete(self).await,
+            None => message(kv.client().delete(self).await),
+        }
     }
 }
 
@@ -98,7 +107,10 @@ impl Rpc for pb::IncrementRequest {
     type Answer = pb::IncrementResponse;
 
     async fn send(self, kv: &Kv) -> Result<Self::Answer, Status> {
-        message(kv.client().increment(self).await)
+        match kv.json() {
+            Some(json) => json.increment(self).await,
+            None => message(kv.client().increment(self).await),
+        }
     }
 }
 
@@ -148,7 +160,10 @@ impl Rpc for pb::TouchRequest {
     type Answer = pb::TouchResponse;
 
     async fn send(self, kv: &Kv) -> Result<Self::Answer, Status> {
-        message(kv.client().touch(self).await)
+        match kv.json() {
+            Some(json) => json.touch(self).await,
+            None => message(kv.client().touch(self).await),
+        }
     }
 }
 

@@ -4,11 +4,12 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use nanokv::{
     engine::{
-        Engine,
+        Engine, journal,
         memory::{self, Memory},
     },
     gate::{self, call::Gate, opening::Opening, state::State},
     grpc,
+    http::{self, door::door},
     model::{clock::held::HeldClock, expiry::ExpiryRules, limits::Limits, time::UnixMillis},
     serve::{
         self,
@@ -18,6 +19,7 @@ use nanokv::{
         stop::{Stop, StopHandle},
     },
 };
+use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use crate::support::{fault::Fault, kv::Kv, plain::PlainEngine, unswept::Unswept, words::START};
@@ -30,14 +32,19 @@ pub(crate) struct Server {
     limits: Limits,
     rules: ExpiryRules,
     memory_max: u64,
+    eviction: memory::Eviction,
     requests: memory::requests::Config,
     history: memory::history::Config,
+    backup_held_bytes_max: usize,
     began: UnixMillis,
+    is_json: bool,
 }
 
 #[derive(Clone, Copy)]
 enum EngineChoice {
     Memory,
+    /// In a directory, with every answer on the disk.
+    Kept,
     Plain(Option<Fault>),
 }
 
@@ -45,13 +52,20 @@ enum EngineChoice {
 pub(crate) struct Running {
     address: SocketAddr,
     patience: Duration,
+    is_json: bool,
     _tasks: JoinSet<()>,
     _stop: StopHandle,
+    _dir: Option<TempDir>,
 }
 
 impl Server {
     pub(crate) fn on_memory() -> Self {
         Self::on(EngineChoice::Memory)
+    }
+
+    /// On a store that is kept in a directory.
+    pub(crate) fn on_kept() -> Self {
+        Self::on(EngineChoice::Kept)
     }
 
     /// On the plain engine, with something wrong with it or not.
@@ -66,9 +80,20 @@ impl Server {
             limits: Limits::default(),
             rules: ExpiryRules::default(),
             memory_max: 1 << 30,
+            eviction: memory::Eviction::None,
             requests: memory::requests::Config::default(),
             history: memory::history::Config::default(),
+            backup_held_bytes_max: 64 << 20,
             began: START,
+            is_json: false,
+        }
+    }
+
+    /// The same, whose calls on a single key are made in JSON.
+    pub(crate) fn in_json(self) -> Self {
+        Self {
+            is_json: true,
+            ..self
         }
     }
 
@@ -87,6 +112,12 @@ impl Server {
 
     pub(crate) fn memory_max(self, memory_max: u64) -> Self {
         Self { memory_max, ..self }
+    }
+
+    /// Entries make room when it is full.
+    pub(crate) fn evicting(self) -> Self {
+        let eviction = memory::Eviction::Sieve;
+        Self { eviction, ..self }
     }
 
     /// How many requests are remembered, and for how long.
@@ -120,16 +151,32 @@ impl Server {
         let clock = HeldClock::at(self.began);
         let (expiry, memory_max, history) = (self.rules, self.memory_max, self.history);
         let requests = self.requests;
+        let config = memory::Config {
+            memory_max,
+            requests,
+            expiry,
+            shards: 64,
+            history,
+            backup_held_bytes_max: self.backup_held_bytes_max,
+            eviction: self.eviction,
+            ..memory::Config::default()
+        };
         let running = match self.engine {
-            EngineChoice::Memory => {
-                let config = memory::Config {
-                    memory_max,
-                    requests,
-                    expiry,
-                    shards: 64,
-                    history,
+            EngineChoice::Memory => self.run(Memory::open(config, clock.clone())),
+            EngineChoice::Kept => {
+                let dir = TempDir::new().unwrap();
+                let journal = journal::Config {
+                    dir: dir.path().to_owned(),
+                    // As little as holds the largest message.
+                    segment_bytes: 8 << 20,
+                    disk_free_bytes_min: 0,
+                    ..journal::Config::default()
                 };
-                self.run(Memory::open(config, clock.clone()))
+                let store = Memory::load(config, journal, clock.clone(), &mut |_| {});
+                Running {
+                    _dir: Some(dir),
+                    ..self.run(store.unwrap())
+                }
             }
             EngineChoice::Plain(fault) => {
                 let engine = PlainEngine::new(clock.clone(), expiry, memory_max, fault);
@@ -163,14 +210,16 @@ impl Server {
         if matches!(self.engine, EngineChoice::Plain(None)) {
             services = services.generated_only();
         }
+        let gate = Gate::new(gate_config, state, grpc::wire());
         let context = Context {
+            door: door(&gate, services.store(), http::Config::default()),
             config: serve::config::Config {
                 // So that callers at once truly are at once.
                 workers: 2,
                 ..serve::config::Config::default()
             },
             services,
-            gate: Gate::new(gate_config, state, grpc::wire()),
+            gate,
         };
         let bound = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = bound.address();
@@ -181,8 +230,10 @@ impl Server {
         Running {
             address,
             patience: self.patience(),
+            is_json: self.is_json,
             _tasks: tasks,
             _stop: stop_handle,
+            _dir: None,
         }
     }
 
@@ -191,7 +242,9 @@ impl Server {
     fn patience(self) -> Duration {
         match self.engine {
             EngineChoice::Plain(Some(_)) => Duration::from_secs(1),
-            EngineChoice::Plain(None) | EngineChoice::Memory => Duration::from_secs(20),
+            EngineChoice::Plain(None) | EngineChoice::Memory | EngineChoice::Kept => {
+                Duration::from_secs(20)
+            }
         }
     }
 }
@@ -203,5 +256,9 @@ impl Running {
 
     pub(crate) fn patience(&self) -> Duration {
         self.patience
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.is_json
     }
 }

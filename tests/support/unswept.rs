@@ -1,7 +1,9 @@
 //! An engine whose expired entries stay where they are.
 
 use nanokv::{
-    engine::{Description, Engine, ListQuery, Page, RangeDeleted, WatchQuery},
+    engine::{
+        Description, Engine, ListQuery, Page, RangeDeleted, WatchQuery, journal::backup::Image,
+    },
     model::{
         entry::{Entry, EntryRef},
         error::Error,
@@ -95,6 +97,10 @@ impl<E: Engine> Engine for Unswept<E> {
 
     async fn watch(&self, query: WatchQuery) -> Result<Self::Watch, Error> {
         self.0.watch(query).await
+    }
+
+    async fn image(&self) -> Result<Box<dyn Image>, Error> {
+        self.0.image().await
     }
 
     async fn tend(&self) {

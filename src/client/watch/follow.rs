@@ -107,7 +107,7 @@ impl Follower {
             closed @ None => {
                 self.message.start = self.progress.start();
                 let mut stubs = self.client.stubs();
-                let opening = stubs.kv.watch(self.message.clone());
+                let opening = stubs.kv.watch(self.client.request(self.message.clone()));
                 let opened = within(silence_max, until, opening).await?;
                 closed.insert(opened?.into_inner())
             }

@@ -70,44 +70,97 @@ impl AddAssign for Growth {
 /// What one entry takes up in the indexes at most, where there are many.
 const INDEX_BYTES: usize = 64;
 
+/// What one who makes room asks for beyond what it needs.
+pub(super) const SLACK_BYTES: usize = 8 << 10;
+
 /// What all shards take up together.
 #[derive(Debug)]
 pub(super) struct Account {
     used: AtomicU64,
+    /// Bytes that whoever makes room will take up: nobody else may.
+    claimed: AtomicU64,
     memory_max: u64,
+    /// What an empty store takes up.
+    floor: u64,
+    /// Whether entries make room; then nothing is admitted beyond the limit.
+    evicts: bool,
 }
 
 impl Account {
-    pub(super) const fn new(memory_max: u64) -> Self {
+    pub(super) const fn new(memory_max: u64, evicts: bool) -> Self {
         Self {
             used: AtomicU64::new(0),
+            claimed: AtomicU64::new(0),
             memory_max,
+            floor: 0,
+            evicts,
         }
+    }
+
+    /// Whether entries make room when there is none.
+    pub(super) const fn evicts(&self) -> bool {
+        self.evicts
     }
 
     pub(super) const fn memory_max(&self) -> u64 {
         self.memory_max
     }
 
-    /// Whether the store may grow by `bytes`. What does not grow it is always
-    /// admitted. Threads that ask at the same time may each be admitted, so
-    /// the limit can be passed by one page a thread.
-    pub(super) fn admits(&self, bytes: usize) -> bool {
+    /// Whether the store may grow by `bytes`, for one who has claimed so many.
+    /// What does not grow it is always admitted. Threads that ask at the same
+    /// time may each be admitted, so the limit can be passed by one page a
+    /// thread.
+    pub(super) fn admits(&self, bytes: usize, claimed: u64) -> bool {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        bytes == 0 || self.used().saturating_add(bytes) <= self.memory_max
+        bytes == 0 || {
+            let by_others = self.claimed.load(Ordering::Relaxed).saturating_sub(claimed);
+            let taken = self.used().saturating_add(by_others);
+            taken.saturating_add(bytes) <= self.memory_max
+        }
     }
 
     /// Whether there may be one more entry, in a slot that is free. Its share
     /// of the indexes may pass the limit by a sixteenth: a store that is full
-    /// takes as many entries again as are deleted.
+    /// takes as many entries again as are deleted. Where entries make room, it
+    /// is they who do.
     pub(super) fn admits_entry(&self) -> bool {
+        if self.evicts {
+            return !self.is_over();
+        }
         self.admits_briefly(0)
+    }
+
+    /// Whether more is taken than may be.
+    pub(super) fn is_over(&self) -> bool {
+        self.used() > self.memory_max
+    }
+
+    /// Whether a store that holds nothing else could hold so many bytes.
+    pub(super) fn can_hold(&self, bytes: u64) -> bool {
+        self.floor.saturating_add(bytes) <= self.memory_max
+    }
+
+    /// All that is taken until now stays so, whatever is removed.
+    pub(super) fn set_floor(&mut self) {
+        self.floor = *self.used.get_mut();
+    }
+
+    /// Whether there is room for what was claimed, and all there is.
+    pub(super) fn has_room(&self) -> bool {
+        let claimed = self.claimed.load(Ordering::Relaxed);
+        self.used().saturating_add(claimed) <= self.memory_max
+    }
+
+    /// Sets `bytes` aside for one who makes room for them. Nobody else does at
+    /// that time.
+    pub(super) fn claim(&self, bytes: u64) {
+        self.claimed.store(bytes, Ordering::Relaxed);
     }
 
     /// Whether several changes may be made together. What they free counts for
     /// them, so that a store that is full still takes an exchange; while they
     /// are made it may pass the limit by a sixteenth.
-    pub(super) fn admits_all(&self, growth: Growth) -> bool {
+    pub(super) fn admits_all(&self, growth: Growth, claimed: u64) -> bool {
         let Growth {
             slab_peak,
             taken,
@@ -115,7 +168,26 @@ impl Account {
             added,
         } = growth;
         let peak = slab_peak.saturating_add(added.saturating_mul(INDEX_BYTES));
-        self.admits(taken.saturating_sub(freed)) && (peak == 0 || self.admits_briefly(peak))
+        self.admits(taken.saturating_sub(freed), claimed)
+            && (added == 0 || !self.evicts || !self.is_over())
+            && (peak == 0 || self.admits_briefly(peak))
+    }
+
+    /// How many bytes must be free for several changes to be made together, and
+    /// a little more, since others may take slots in between.
+    pub(super) fn needs(&self, growth: Growth) -> usize {
+        let Growth {
+            slab_peak,
+            taken,
+            freed,
+            added,
+        } = growth;
+        let indexes = added.saturating_mul(INDEX_BYTES);
+        let brief = usize::try_from(self.memory_max / 16).unwrap_or(usize::MAX);
+        taken
+            .saturating_sub(freed)
+            .max(slab_peak.saturating_add(indexes).saturating_sub(brief))
+            .saturating_add(indexes + SLACK_BYTES)
     }
 
     fn admits_briefly(&self, bytes: usize) -> bool {

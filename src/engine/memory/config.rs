@@ -13,11 +13,37 @@ const MEMORY_PERCENT: u64 = 60;
 /// What is assumed of a system that does not say how much memory it has.
 const MEMORY_BYTES_UNKNOWN: u64 = 1 << 30;
 
+/// Which entries make room when a store holds as much as it may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Eviction {
+    /// None do: what would grow the store is refused.
+    #[default]
+    None,
+    /// Those that nobody has asked for in a while, by SIEVE (Zhang et al., NSDI
+    /// 2024).
+    Sieve,
+}
+
+impl Eviction {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Sieve => "sieve",
+        }
+    }
+}
+
 /// What can be chosen about the memory engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// How many bytes entries and their indexes may take up.
     pub memory_max: u64,
+    /// Which entries make room when these are taken.
+    pub eviction: Eviction,
+    /// How many entries one change may have make room for it at most.
+    pub eviction_entries_max: usize,
     /// Into how many parts the keys are split, each with a lock of its own:
     /// rounded up to a power of two, at most 4096.
     pub shards: usize,
@@ -27,6 +53,9 @@ pub struct Config {
     pub expiry: ExpiryRules,
     /// How much of the past is kept for watches.
     pub history: history::Config,
+    /// Bytes that each backup keeps of what is changed before it was read, beside
+    /// `memory_max`.
+    pub backup_held_bytes_max: usize,
 }
 
 impl Default for Config {
@@ -34,10 +63,13 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             memory_max: memory_bytes() / 100 * MEMORY_PERCENT,
+            eviction: Eviction::default(),
+            eviction_entries_max: 100_000,
             shards: 64,
             requests: requests::Config::default(),
             expiry: ExpiryRules::default(),
             history: history::Config::default(),
+            backup_held_bytes_max: 64 << 20,
         }
     }
 }

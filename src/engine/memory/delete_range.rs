@@ -24,7 +24,7 @@ const PAGE_ENTRIES: usize = 512;
 /// After so many removals others on this thread get their turn.
 const STEP_ENTRIES: usize = 32;
 
-/// Removes them. See [`crate::engine::Engine::delete_range`].
+/// Removes them, as yet in memory. See [`crate::engine::Engine::delete_range`].
 pub(super) async fn run<C: Clock>(
     memory: &Memory<C>,
     range: &Range,
@@ -46,7 +46,8 @@ pub(super) async fn run<C: Clock>(
         let page = list::run(memory, query).await;
         for step in page.entries.chunks(STEP_ENTRIES) {
             for entry in step {
-                let removed = memory.apply(removal(entry.key())?)?;
+                let (removed, _) = memory.apply(removal(entry.key())?);
+                let removed = removed?;
                 // It may have gone in between, and then it was not removed here.
                 if let Some(version) = removed.version {
                     deleted.count += 1;

@@ -3,7 +3,10 @@
 use smallvec::SmallVec;
 
 use crate::{
-    engine::memory::{Memory, account::Account, lock::MutexGuard, shard::Shard},
+    engine::{
+        journal::Sequence,
+        memory::{Memory, account::Account, lock::MutexGuard, shard::Shard},
+    },
     model::clock::Clock,
 };
 
@@ -46,6 +49,19 @@ impl<'a> Guards<'a> {
         }
         drop(self);
         drop(gone);
+    }
+
+    /// What an answer rests on by which all of them were looked at.
+    pub(super) fn rest(&self) -> Sequence {
+        let rests = self.shards.iter().map(|(_, shard)| shard.rest());
+        rests.max().unwrap_or_default()
+    }
+
+    /// The journal was told of something that concerns all of them.
+    pub(super) fn entered(&mut self, sequence: Sequence) {
+        for (_, shard) in &mut self.shards {
+            shard.entered_with(sequence);
+        }
     }
 
     fn find(&self, number: usize) -> Option<usize> {

@@ -3,10 +3,14 @@
 use crate::{
     engine::{
         RangeDeleted,
+        journal::{Demand, Sequence},
         memory::{
             Memory, delete_range,
-            requests::{Begun, Reply},
-            shard::Room,
+            lock::Mutex,
+            refusals::refused,
+            requests::{Begun, Note, Reply, Ticket, Window},
+            room::with_room,
+            shard::{Request, Room},
             transact,
         },
     },
@@ -33,7 +37,7 @@ pub(super) async fn mutate<C: Clock>(
         bytes: reply_bytes_max,
         reply_bytes_max,
     };
-    match memory.requests.begin(once, &memory.clock).await? {
+    match begin(memory, once).await? {
         Begun::Repeat(reply) => match &*reply {
             Reply::Applied(applied) => {
                 room.check(applied.entry.as_ref().map_or(0, Entry::reply_bytes))?;
@@ -42,12 +46,51 @@ pub(super) async fn mutate<C: Clock>(
             Reply::Transacted(_) | Reply::RangeDeleted(_) => Err(Error::RequestIdReused),
         },
         Begun::First(ticket) => {
-            let applied = memory.apply_within(mutation, room)?;
-            let reply = Reply::Applied(applied.clone());
-            ticket.keep(reply, memory.clock.now(), &memory.account);
-            Ok(applied)
+            let (applied, rest) = apply(memory, once, ticket, mutation, room);
+            memory.settled(rest).await?;
+            applied
         }
     }
+}
+
+/// What became of the request before, which is durable by now.
+async fn begin<'a, C: Clock>(
+    memory: &'a Memory<C>,
+    once: Once<'a>,
+) -> Result<Begun<'a, Mutex<Window>>, Error> {
+    let begun = memory.requests.begin(once, &memory.clock).await;
+    if !matches!(begun, Ok(Begun::First(_))) {
+        memory.settled(memory.barrier()).await?;
+    }
+    begun
+}
+
+fn apply<C: Clock>(
+    memory: &Memory<C>,
+    once: Once<'_>,
+    ticket: Ticket<'_, Mutex<Window>>,
+    mutation: Mutation<'_>,
+    room: Room,
+) -> (Result<Applied, Error>, Sequence) {
+    let request = Request::new(mutation, memory.hash(mutation.key));
+    let (mut ticket, mut kept) = (Some(ticket), None);
+    let done = with_room(memory, &request, |shard, context| {
+        let note = Note {
+            once,
+            at: context.now,
+        };
+        let applied = shard.apply_noted(&request, room, context, Some(note))?;
+        // Before the shard is let go: see `requests`.
+        kept = ticket.take().map(|ticket| {
+            let reply = Reply::Applied(applied.clone());
+            ticket.keep(reply, context.now, &memory.account)
+        });
+        Ok(applied)
+    });
+    if let Some(after) = kept {
+        after.run();
+    }
+    done
 }
 
 /// See [`crate::engine::Engine::transact_once`].
@@ -57,7 +100,7 @@ pub(super) async fn transact<C: Clock>(
     transaction: Transaction<'_>,
     reply_bytes_max: usize,
 ) -> Result<Transacted, TransactionError> {
-    let begun = memory.requests.begin(once, &memory.clock).await;
+    let begun = begin(memory, once).await;
     match begun.map_err(TransactionError::Whole)? {
         Begun::Repeat(reply) => match &*reply {
             Reply::Transacted(transacted) => Ok(transacted.clone()),
@@ -66,10 +109,11 @@ pub(super) async fn transact<C: Clock>(
             }
         },
         Begun::First(ticket) => {
-            let transacted = transact::run(memory, transaction, reply_bytes_max)?;
-            let reply = Reply::Transacted(transacted.clone());
-            ticket.keep(reply, memory.clock.now(), &memory.account);
-            Ok(transacted)
+            let ticket = Some((once, ticket));
+            let (transacted, rest) = transact::run(memory, transaction, reply_bytes_max, ticket);
+            let settled = memory.settled(rest).await;
+            settled.map_err(TransactionError::Whole)?;
+            transacted
         }
     }
 }
@@ -81,15 +125,29 @@ pub(super) async fn delete_range<C: Clock>(
     range: &Range,
     entries_max: usize,
 ) -> Result<RangeDeleted, Error> {
-    match memory.requests.begin(once, &memory.clock).await? {
+    match begin(memory, once).await? {
         Begun::Repeat(reply) => match &*reply {
             Reply::RangeDeleted(deleted) => Ok(*deleted),
             Reply::Applied(_) | Reply::Transacted(_) => Err(Error::RequestIdReused),
         },
         Begun::First(ticket) => {
             let deleted = delete_range::run(memory, range, entries_max).await?;
+            let at = memory.clock.now();
             let reply = Reply::RangeDeleted(deleted);
-            ticket.keep(reply, memory.clock.now(), &memory.account);
+            // Remembered first: a snapshot that does not have it then began
+            // before the journal was told.
+            ticket.keep(reply.clone(), at, &memory.account).run();
+            if let Some(journal) = &memory.journal {
+                let note = Note { once, at };
+                let demand = Demand {
+                    changes: 1,
+                    bytes: note.bytes_max(0),
+                    grows: false,
+                };
+                let mut turn = journal.turn(at, demand).map_err(refused)?;
+                note.enter(&mut turn, &reply);
+            }
+            memory.settled(memory.barrier()).await?;
             Ok(deleted)
         }
     }

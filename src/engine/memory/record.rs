@@ -3,7 +3,7 @@
 //! Fixed widths, little-endian: version 8 bytes, deadline 6 (0: never), the
 //! slot's registration in the wheel 4, meta 2, value 3, then the key and, if
 //! it is inline, the value. Meta holds the length of the key in 11 bits (0:
-//! the slot is free), the kind in 2, a use count in 2 for eviction, and in 1
+//! the slot is free), the kind in 2, its marks for eviction in 2, and in 1
 //! whether the value is external; then "value" is its number there, and not
 //! its length.
 
@@ -34,6 +34,8 @@ const META_AT: usize = 18;
 const VALUE_AT: usize = 20;
 const KEY_BITS: u16 = 0x07ff;
 const KIND_SHIFT: u32 = 11;
+const VISITED_BIT: u16 = 1 << 13;
+const FRESH_BIT: u16 = 1 << 14;
 const EXTERNAL_BIT: u16 = 1 << 15;
 
 /// An entry, read from its slot.
@@ -53,6 +55,15 @@ pub(super) enum Payload<'a> {
     Inline(&'a [u8]),
     /// Outside, under this number.
     External(u32),
+}
+
+/// What eviction knows of an entry. None of it is set where nothing is evicted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Marks {
+    /// It was asked for since it was last looked at.
+    pub(super) visited: bool,
+    /// It was stored and not looked at since.
+    pub(super) fresh: bool,
 }
 
 impl Record<'_> {
@@ -161,7 +172,7 @@ pub(super) fn is_live(slot: &[u8]) -> bool {
     key_bytes(u16::from_le_bytes(field(slot, META_AT))) > 0
 }
 
-/// Writes an entry. The registration belongs to the slot and stays.
+/// Writes an entry, without marks. The registration belongs to the slot and stays.
 pub(super) fn write(
     slot: &mut [u8],
     key: &[u8],
@@ -182,6 +193,43 @@ pub(super) fn write(
     put(slot, HEADER_BYTES, key);
     if let Payload::Inline(bytes) = payload {
         put(slot, HEADER_BYTES + key.len(), bytes);
+    }
+}
+
+/// Writes the entry of another slot, marks and all, but for the registration.
+pub(super) fn copy(from: &[u8], slot: &mut [u8]) {
+    let from = whole(from);
+    for (at, end) in [(VERSION_AT, REGISTRATION_AT), (META_AT, from.len())] {
+        put(slot, at, from.get(at..end).unwrap_or_default());
+    }
+}
+
+/// The marks of the entry in `slot`.
+pub(super) fn marks(slot: &[u8]) -> Marks {
+    let meta = u16::from_le_bytes(field(slot, META_AT));
+    Marks {
+        visited: meta & VISITED_BIT != 0,
+        fresh: meta & FRESH_BIT != 0,
+    }
+}
+
+/// Marks the entry in `slot` anew.
+pub(super) fn mark(slot: &mut [u8], marks: Marks) {
+    let mut meta = u16::from_le_bytes(field(slot, META_AT)) & !(VISITED_BIT | FRESH_BIT);
+    if marks.visited {
+        meta |= VISITED_BIT;
+    }
+    if marks.fresh {
+        meta |= FRESH_BIT;
+    }
+    put(slot, META_AT, &meta.to_le_bytes());
+}
+
+/// Notes that the entry in `slot` was asked for.
+pub(super) fn visit(slot: &mut [u8]) {
+    let meta = u16::from_le_bytes(field(slot, META_AT));
+    if meta & VISITED_BIT == 0 {
+        put(slot, META_AT, &(meta | VISITED_BIT).to_le_bytes());
     }
 }
 
@@ -297,6 +345,18 @@ mod tests {
             prop_assert_eq!(read(&slot), Some(record));
             prop_assert_eq!(super::key(&slot), &key[..]);
             prop_assert_eq!(super::registration(&slot), registration);
+            prop_assert_eq!(marks(&slot), Marks::default());
+            for marked in [(true, false), (true, true), (false, true)] {
+                let (visited, fresh) = marked;
+                mark(&mut slot, Marks { visited, fresh });
+                prop_assert_eq!((read(&slot), marks(&slot)), (Some(record), Marks { visited, fresh }));
+            }
+            visit(&mut slot);
+            let mut other = vec![0xff; slot.len() + 3];
+            register(&mut other, 5);
+            copy(&slot, &mut other);
+            prop_assert_eq!((read(&other), marks(&other)), (Some(record), Marks { visited: true, fresh: true }));
+            prop_assert_eq!(super::registration(&other), 5);
             write_free(&mut slot, 7);
             prop_assert!(!is_live(&slot) && read(&slot).is_none());
             prop_assert_eq!((next_free(&slot), super::registration(&slot)), (7, registration));

@@ -12,37 +12,92 @@ use crate::{
 /// loaded the counter and then locked a shard finds all of its changes up to
 /// there.
 #[derive(Debug)]
-pub(super) struct Versions(AtomicI64);
+pub(super) struct Versions {
+    last: AtomicI64,
+    /// What it began at.
+    start: i64,
+}
+
+/// Versions that were taken together, one after the other.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    /// The one before the next.
+    before: i64,
+    last: i64,
+}
 
 impl Versions {
-    /// Begins at the Unix microseconds of `now`, above what an earlier start
-    /// has given out unless that made more than a million changes a second.
+    /// None was given out, and none may be before [`Self::pass`].
+    pub(super) const fn nothing() -> Self {
+        Self {
+            last: AtomicI64::new(0),
+            start: 0,
+        }
+    }
+
+    /// From here on those that are given out are counted.
+    pub(super) fn begin(&mut self) {
+        self.start = *self.last.get_mut();
+    }
+
+    /// Nothing at or below `version` is given out any more: for one who fills
+    /// a store that nobody else has yet.
+    pub(super) fn pass(&self, version: Version) {
+        self.last.fetch_max(version.get(), Ordering::AcqRel);
+    }
+
+    /// Begins where a store does that is made at `now`.
     pub(super) fn starting(now: UnixMillis) -> Self {
-        let micros = now.get().saturating_mul(1000).max(1);
-        Self(AtomicI64::new(i64::try_from(micros).unwrap_or(i64::MAX)))
+        let start = Version::before_all(now).get();
+        Self {
+            last: AtomicI64::new(start),
+            start,
+        }
+    }
+
+    /// How many were given out.
+    pub(super) fn taken(&self) -> u64 {
+        let taken = self.last.load(Ordering::Relaxed).saturating_sub(self.start);
+        u64::try_from(taken).unwrap_or_default()
     }
 
     /// The last one that was given out.
     pub(super) fn last(&self) -> Version {
-        let last = self.0.load(Ordering::Acquire);
+        let last = self.last.load(Ordering::Acquire);
         others_may_come();
         version(last)
     }
 
-    /// The next one.
-    pub(super) fn take(&self) -> Version {
-        let taken = self.0.fetch_add(1, Ordering::AcqRel).saturating_add(1);
-        others_may_come();
-        version(taken)
-    }
-
     /// The next `count`, one after the other, for whoever has locked all shards
     /// that they are for.
-    pub(super) fn take_run(&self, count: usize) -> impl Iterator<Item = Version> + use<> {
+    pub(super) fn take_run(&self, count: usize) -> Run {
+        if count == 0 {
+            return Run::NONE;
+        }
         let count = i64::try_from(count).unwrap_or(i64::MAX);
-        let before = self.0.fetch_add(count, Ordering::AcqRel);
+        let before = self.last.fetch_add(count, Ordering::AcqRel);
         others_may_come();
-        (before.saturating_add(1)..=before.saturating_add(count)).map(version)
+        Run {
+            before,
+            last: before.saturating_add(count),
+        }
+    }
+}
+
+impl Run {
+    /// None.
+    pub(super) const NONE: Self = Self { before: 0, last: 0 };
+
+    /// The next one. There are as many as were asked for; who asks for more is
+    /// given the last one again.
+    pub(super) fn give(&mut self) -> Version {
+        self.before = self.before.saturating_add(1).min(self.last);
+        version(self.before)
+    }
+
+    /// The last one; `None`: none were taken.
+    pub(super) fn last(&self) -> Option<Version> {
+        Version::new(self.last)
     }
 }
 

@@ -1,6 +1,10 @@
 //! Calls through a gate to services that misbehave.
 
-use std::time::Duration;
+use std::{
+    pin::pin,
+    task::{Context, Waker},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -16,6 +20,10 @@ const PEER: Peer = Peer {
 };
 
 fn gate() -> Gate {
+    gate_with(Config::default())
+}
+
+fn gate_with(config: Config) -> Gate {
     let wire = Wire {
         refuse: |refusal| {
             let mut response = Response::new(Body::empty());
@@ -23,14 +31,16 @@ fn gate() -> Gate {
             response.headers_mut().insert("refusal", text);
             response
         },
+        name: |path| path,
         kind: |service, method| match (service, method) {
             ("health", _) => Kind::Health,
             (_, "Watch") => Kind::Watch,
             (_, "Pipeline") => Kind::Pipeline,
             _ => Kind::Ordinary,
         },
+        rpcs: &[("service", "Method"), ("service", "Watch")],
     };
-    Gate::new(Config::default(), State::new(), wire)
+    Gate::new(config, State::new(), wire)
 }
 
 fn request() -> Request<Empty<Bytes>> {
@@ -51,7 +61,7 @@ async fn panic_in_a_call_is_its_answer() {
     let reply = gate.call(PEER, &mut routes, request()).await.unwrap();
     assert_eq!(refusal(&reply), Some("Panicked"));
     drop(reply);
-    assert_eq!(gate.0.load.calls(), 0);
+    assert_eq!(gate.inner.load.calls(), 0);
 }
 
 #[tokio::test]
@@ -64,16 +74,18 @@ async fn call_counts_until_its_reply_is_dropped() {
         })
     });
     let reply = gate.call(PEER, &mut routes, request()).await.unwrap();
-    assert_eq!(gate.0.load.calls(), 1);
+    assert_eq!(gate.inner.load.calls(), 1);
     let bytes = reply.into_body().collect().await.unwrap().to_bytes();
-    assert_eq!((gate.0.load.calls(), gate.0.load.bytes()), (0, 5000));
+    assert_eq!(
+        (gate.inner.load.calls(), gate.inner.load.bytes()),
+        (0, 5000)
+    );
     drop(bytes);
-    assert_eq!(gate.0.load.bytes(), 0);
+    assert_eq!(gate.inner.load.bytes(), 0);
 }
 
-#[tokio::test]
-async fn reply_that_may_go_on_for_ever_is_no_call_in_flight() {
-    let gate = gate();
+/// The reply of a watch: 10 bytes, then 5000.
+async fn watch(gate: &Gate) -> Reply<Body> {
     let mut routes = service_fn(|_| {
         Box::pin(async {
             let messages = tokio_stream::iter([10, 5000]).map(|bytes| {
@@ -86,24 +98,50 @@ async fn reply_that_may_go_on_for_ever_is_no_call_in_flight() {
     });
     let mut watch = request();
     *watch.uri_mut() = "/service/Watch".parse().unwrap();
-    let mut reply = gate.call(PEER, &mut routes, watch).await.unwrap();
-    assert_eq!(gate.0.load.calls(), 0);
+    gate.call(PEER, &mut routes, watch).await.unwrap()
+}
+
+#[tokio::test]
+async fn watch_that_finds_no_room_waits_until_another_one_has_left() {
+    let gate = gate_with(Config {
+        watch_bytes_in_flight_max: 5000,
+        ..Config::default()
+    });
+    let (mut one, mut other) = (watch(&gate).await, watch(&gate).await);
+    drop(one.frame().await);
+    let large = one.frame().await.unwrap().unwrap().into_data().unwrap();
+    let mut waiting = pin!(other.frame());
+    let mut context = Context::from_waker(Waker::noop());
+    // It begins in its own task, so only the second time.
+    for _ in 0..2 {
+        assert!(waiting.as_mut().poll(&mut context).is_pending());
+    }
+    drop(large);
+    assert!(waiting.as_mut().poll(&mut context).is_ready());
+}
+
+#[tokio::test]
+async fn reply_that_may_go_on_for_ever_is_no_call_in_flight() {
+    let gate = gate();
+    let mut reply = watch(&gate).await;
+    assert_eq!(gate.inner.load.calls(), 0);
     for bytes in [10, 5000] {
         let frame = reply.frame().await.unwrap().unwrap().into_data().unwrap();
-        assert_eq!((frame.len(), gate.0.load.bytes()), (bytes, bytes));
+        assert_eq!((frame.len(), gate.inner.room.bytes()), (bytes, bytes));
         drop(frame);
-        assert_eq!(gate.0.load.bytes(), 0, "counted until it has left");
+        assert_eq!(gate.inner.room.bytes(), 0, "counted until it has left");
+        assert_eq!(gate.inner.load.bytes(), 0, "and not among the calls");
     }
 }
 
 #[tokio::test]
 async fn stream_whose_messages_are_calls_is_none_itself() {
     let gate = gate();
-    let load = gate.0.load.clone();
+    let load = gate.inner.load.clone();
     let mut routes = service_fn(|request: Request<RequestBody<Empty<Bytes>>>| {
         Box::pin(async move {
             let each = request.extensions().get::<Each>().unwrap();
-            let list = each.enter(100).unwrap();
+            let list = each.enter(&Caller::anyone(), 100).unwrap();
             let reply = tokio_stream::once(list).map(|list| {
                 drop(list);
                 Ok::<_, tonic::Status>(http_body::Frame::data(Bytes::from_static(b"x")))

@@ -10,23 +10,27 @@ use prost::{
 };
 
 use crate::{
-    grpc::wire::time,
+    calls::wire::time,
     model::{
         expiry::Expiry,
         key::Key,
         limits::Limits,
         mutation::{Change, Mutation},
-        operation::Read,
+        operation::{Operation, Read},
         value::ValueRef,
     },
 };
 
+/// Room for so many operations is made before they are counted.
+const OPERATIONS_USUAL: usize = 16;
+
 /// Bytes before a message: whether it is compressed, and its length.
-pub(super) const HEAD_BYTES: usize = 5;
+pub const HEAD_BYTES: usize = 5;
 
 /// The one message of a request that is whole; `None`: it is compressed, cut
 /// short, too large, or there are several.
-pub(super) fn message<'a>(framed: &'a [u8], limits: &Limits) -> Option<&'a [u8]> {
+#[must_use]
+pub fn message<'a>(framed: &'a [u8], limits: &Limits) -> Option<&'a [u8]> {
     let (head, message) = framed.split_first_chunk::<HEAD_BYTES>()?;
     let [0, a, b, c, d] = *head else {
         return None;
@@ -36,7 +40,8 @@ pub(super) fn message<'a>(framed: &'a [u8], limits: &Limits) -> Option<&'a [u8]>
 }
 
 /// What a `GetRequest` asks for.
-pub(super) fn get<'a>(message: &'a [u8], limits: &Limits) -> Option<Read<'a>> {
+#[must_use]
+pub fn get<'a>(message: &'a [u8], limits: &Limits) -> Option<Read<'a>> {
     let mut fields = Fields::new(message);
     let mut key = "";
     let mut omit_value = false;
@@ -54,7 +59,8 @@ pub(super) fn get<'a>(message: &'a [u8], limits: &Limits) -> Option<Read<'a>> {
 }
 
 /// What a `SetRequest` asks for that has a key, a value and at most a ttl.
-pub(super) fn set<'a>(message: &'a [u8], limits: &Limits) -> Option<Mutation<'a>> {
+#[must_use]
+pub fn set<'a>(message: &'a [u8], limits: &Limits) -> Option<Mutation<'a>> {
     let mut fields = Fields::new(message);
     let mut key = "";
     let mut stored = None;
@@ -76,6 +82,53 @@ pub(super) fn set<'a>(message: &'a [u8], limits: &Limits) -> Option<Mutation<'a>
         },
         condition: None,
     })
+}
+
+/// What a `BatchRequest` asks for, when each of its operations is plain.
+#[must_use]
+pub fn batch<'a>(message: &'a [u8], limits: &Limits) -> Option<Vec<Operation<'a>>> {
+    operations(1, message, limits)
+}
+
+/// What a `PipelineRequest` asks for, when each of its operations is plain, and
+/// its id.
+#[must_use]
+pub fn pipeline<'a>(message: &'a [u8], limits: &Limits) -> Option<(i64, Vec<Operation<'a>>)> {
+    let mut rest = message;
+    let mut id = 0;
+    if let Some((1, Field::Varint(given))) = field(&mut rest) {
+        id = given.cast_signed();
+    } else {
+        // One that is 0 is left out.
+        rest = message;
+    }
+    Some((id, operations(2, rest, limits)?))
+}
+
+fn operations<'a>(number: u32, message: &'a [u8], limits: &Limits) -> Option<Vec<Operation<'a>>> {
+    let mut rest = message;
+    let mut operations = Vec::with_capacity(OPERATIONS_USUAL);
+    while !rest.is_empty() {
+        match field(&mut rest)? {
+            (given, Field::Bytes(bytes))
+                if given == number && operations.len() < limits.batch_operations_max =>
+            {
+                operations.push(operation(bytes, limits)?);
+            }
+            _ => return None,
+        }
+    }
+    Some(operations)
+}
+
+fn operation<'a>(message: &'a [u8], limits: &Limits) -> Option<Operation<'a>> {
+    let mut rest = message;
+    let operation = match field(&mut rest)? {
+        (1, Field::Bytes(bytes)) => Operation::Read(get(bytes, limits)?),
+        (2, Field::Bytes(bytes)) => Operation::Mutate(set(bytes, limits)?),
+        _ => return None,
+    };
+    rest.is_empty().then_some(operation)
 }
 
 fn value(message: &[u8]) -> Option<ValueRef<'_>> {

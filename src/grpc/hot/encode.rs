@@ -1,7 +1,7 @@
 //! Replies of the hot calls, written straight from what is stored.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
+use prost::encoding::{encode_varint, encoded_len_varint};
 
 use crate::{
     grpc::hot::decode::HEAD_BYTES,
@@ -13,6 +13,15 @@ use crate::{
     },
 };
 
+/// The shapes of fields, in the lower bits of the byte before each: its number,
+/// below 16 for all that are used here, stands in the others.
+const VARINT: u8 = 0;
+const NESTED: u8 = 2;
+
+/// Room for the four heads that a key may stand behind, or for a version and a
+/// deadline: a head has a byte and a length of at most ten.
+const SHORT_BYTES_MAX: usize = 48;
+
 /// A `GetResponse`, framed.
 pub(super) fn get(entry: Option<EntryRef<'_>>) -> Bytes {
     let Some(entry) = entry else {
@@ -20,14 +29,51 @@ pub(super) fn get(entry: Option<EntryRef<'_>>) -> Bytes {
     };
     let sizes = EntrySizes::of(&entry);
     framed(nested_len(sizes.entry), |buffer| {
-        put_nested(1, sizes.entry, buffer);
-        put_entry(&entry, &sizes, buffer);
+        put_entry(&[(1, sizes.entry)], &entry, &sizes, buffer);
     })
 }
 
 /// A `SetResponse` without an entry, framed.
 pub(super) fn set(applied: &Applied) -> Bytes {
     framed(set_len(applied), |buffer| put_set(applied, buffer))
+}
+
+/// The result of a get, as the field of this number.
+pub(super) fn get_result(field: u8, entry: Option<&EntryRef<'_>>, buffer: &mut BytesMut) {
+    let Some(entry) = entry else {
+        return put_short(buffer, |short| {
+            put_nested(field, nested_len(0), short);
+            put_nested(1, 0, short);
+        });
+    };
+    let sizes = EntrySizes::of(entry);
+    let response = nested_len(sizes.entry);
+    let around = [
+        (field, nested_len(response)),
+        (1, response),
+        (1, sizes.entry),
+    ];
+    put_entry(&around, entry, &sizes, buffer);
+}
+
+/// The result of a set that does not answer an entry, as the field of this
+/// number.
+pub(super) fn set_result(field: u8, applied: &Applied, buffer: &mut BytesMut) {
+    let response = set_len(applied);
+    put_nested(field, nested_len(response), buffer);
+    put_nested(2, response, buffer);
+    put_set(applied, buffer);
+}
+
+/// A message that is written already, as the field of this number.
+pub(super) fn nested(field: u8, message: &[u8], buffer: &mut BytesMut) {
+    put_nested(field, message.len(), buffer);
+    buffer.put_slice(message);
+}
+
+/// What a `PipelineResponse` begins with.
+pub(super) fn id(id: i64, buffer: &mut BytesMut) {
+    put_number(1, id, buffer);
 }
 
 /// A message of `bytes` bytes, which `put` writes, with its head.
@@ -38,6 +84,21 @@ fn framed(bytes: usize, put: impl FnOnce(&mut BytesMut)) -> Bytes {
     buffer.put_u32(u32::try_from(bytes).unwrap_or(u32::MAX));
     put(&mut buffer);
     buffer.freeze()
+}
+
+/// Room for the head of a message whose length is not known yet.
+pub(super) fn head() -> BytesMut {
+    BytesMut::zeroed(HEAD_BYTES)
+}
+
+/// A message that was written behind [`head`], framed.
+pub(super) fn with_head(mut framed: BytesMut) -> Bytes {
+    let bytes = framed.len() - HEAD_BYTES;
+    if let Some(length) = framed.get_mut(1..HEAD_BYTES) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        length.copy_from_slice(&bytes.to_be_bytes());
+    }
+    framed.freeze()
 }
 
 struct EntrySizes {
@@ -61,31 +122,44 @@ impl EntrySizes {
     }
 }
 
-fn put_entry(entry: &EntryRef<'_>, sizes: &EntrySizes, buffer: &mut BytesMut) {
-    put_nested(1, entry.key.len(), buffer);
+/// An entry behind the heads of the messages `around` it, by number and length,
+/// its own the last of them.
+fn put_entry(
+    around: &[(u8, usize)],
+    entry: &EntryRef<'_>,
+    sizes: &EntrySizes,
+    buffer: &mut BytesMut,
+) {
+    put_short(buffer, |short| {
+        for (number, bytes) in around {
+            put_nested(*number, *bytes, short);
+        }
+        put_nested(1, entry.key.len(), short);
+    });
     buffer.put_slice(entry.key);
     if let Some(value) = entry.value {
-        put_nested(2, sizes.value, buffer);
-        match value {
-            ValueBytes::Data(bytes) => {
-                put_nested(1, bytes.len(), buffer);
-                buffer.put_slice(bytes);
+        put_short(buffer, |short| {
+            put_nested(2, sizes.value, short);
+            match value {
+                ValueBytes::Data(bytes) => put_nested(1, bytes.len(), short),
+                ValueBytes::Text(bytes) => put_nested(2, bytes.len(), short),
+                ValueBytes::Number(number) => {
+                    short.put_u8(3 << 3 | VARINT);
+                    encode_varint(number.cast_unsigned(), short);
+                }
             }
-            ValueBytes::Text(bytes) => {
-                put_nested(2, bytes.len(), buffer);
-                buffer.put_slice(bytes);
-            }
-            ValueBytes::Number(number) => {
-                encode_key(3, WireType::Varint, buffer);
-                encode_varint(number.cast_unsigned(), buffer);
-            }
+        });
+        if let ValueBytes::Data(bytes) | ValueBytes::Text(bytes) = value {
+            buffer.put_slice(bytes);
         }
     }
-    put_number(3, entry.version.get(), buffer);
-    if let Some(deadline) = entry.deadline {
-        put_nested(4, sizes.time, buffer);
-        put_time(deadline, buffer);
-    }
+    put_short(buffer, |short| {
+        put_number(3, entry.version.get(), short);
+        if let Some(deadline) = entry.deadline {
+            put_nested(4, sizes.time, short);
+            put_time(deadline, short);
+        }
+    });
 }
 
 fn set_len(applied: &Applied) -> usize {
@@ -104,14 +178,25 @@ fn put_set(applied: &Applied, buffer: &mut BytesMut) {
 }
 
 fn time_len(time: UnixMillis) -> usize {
-    let time = crate::grpc::wire::time::timestamp(time);
+    let time = crate::calls::wire::time::timestamp(time);
     number_len(time.seconds) + number_len(time.nanos.into())
 }
 
-fn put_time(time: UnixMillis, buffer: &mut BytesMut) {
-    let time = crate::grpc::wire::time::timestamp(time);
+fn put_time(time: UnixMillis, buffer: &mut impl BufMut) {
+    let time = crate::calls::wire::time::timestamp(time);
     put_number(1, time.seconds, buffer);
     put_number(2, time.nanos.into(), buffer);
+}
+
+/// Puts together what is short before it goes to the buffer, which has to look
+/// each time whether it must grow.
+#[expect(clippy::mut_mut, reason = "a slice that is written to grows shorter")]
+fn put_short(buffer: &mut BytesMut, write: impl FnOnce(&mut &mut [u8])) {
+    let mut bytes = [0; SHORT_BYTES_MAX];
+    let mut rest = bytes.as_mut_slice();
+    write(&mut rest);
+    let written = SHORT_BYTES_MAX - rest.len();
+    buffer.put_slice(bytes.get(..written).unwrap_or_default());
 }
 
 /// A field of the shapes used here has one byte for its number and shape.
@@ -119,9 +204,13 @@ fn nested_len(bytes: usize) -> usize {
     1 + prost::length_delimiter_len(bytes) + bytes
 }
 
-fn put_nested(number: u32, bytes: usize, buffer: &mut BytesMut) {
-    encode_key(number, WireType::LengthDelimited, buffer);
-    encode_varint(u64::try_from(bytes).unwrap_or(u64::MAX), buffer);
+fn put_nested(number: u8, bytes: usize, buffer: &mut impl BufMut) {
+    buffer.put_u8(number << 3 | NESTED);
+    match u8::try_from(bytes) {
+        // Most lengths are one byte, which is quicker without a loop.
+        Ok(short) if short < 0x80 => buffer.put_u8(short),
+        _ => encode_varint(u64::try_from(bytes).unwrap_or(u64::MAX), buffer),
+    }
 }
 
 /// A number that is 0 is left out.
@@ -132,9 +221,9 @@ fn number_len(number: i64) -> usize {
     }
 }
 
-fn put_number(field: u32, number: i64, buffer: &mut BytesMut) {
+fn put_number(field: u8, number: i64, buffer: &mut impl BufMut) {
     if number != 0 {
-        encode_key(field, WireType::Varint, buffer);
+        buffer.put_u8(field << 3 | VARINT);
         encode_varint(number.cast_unsigned(), buffer);
     }
 }
@@ -147,7 +236,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        grpc::wire::response,
+        calls::wire::response,
         model::{entry::Entry, value::Value},
     };
 

@@ -1,10 +1,12 @@
 //! The calls that are asked most, straight from bytes to bytes: Get and Set
-//! of the plain form, whose request is there when the call begins. Everything
-//! else, each error included, is the generated service's.
+//! of the plain form, and lists of them, whose request is there when the call
+//! begins. Everything else, each error included, is the generated service's.
 
 mod body;
-mod decode;
+pub mod decode;
 mod encode;
+mod list;
+mod pipeline;
 
 use std::{
     pin::{Pin, pin},
@@ -12,15 +14,19 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::Response;
 use tonic::Status;
 
 pub use crate::grpc::hot::body::Body;
+pub(super) use crate::grpc::hot::pipeline::pipeline;
 
 use crate::{
+    calls::{failure::Failure, permit, status},
     engine::Engine,
-    grpc::{failure::Failure, kv::Kv, status},
+    gate::access::caller::Caller,
+    grpc::{hot::list::Message, kv::Kv, pipeline::ID_BYTES_MAX},
+    model::{limits::Limits, operation::Operation},
 };
 
 /// An answer that is under way.
@@ -37,17 +43,26 @@ pub(super) enum Hot {
 }
 
 /// Answers a call of `method` whose request is `framed`, if it is one of these.
-pub(super) fn call<E: Engine>(kv: &Arc<Kv<E>>, method: &str, framed: &Bytes) -> Hot {
+pub(super) fn call<E: Engine>(
+    kv: &Arc<Kv<E>>,
+    caller: &Caller,
+    method: &str,
+    framed: &Bytes,
+) -> Hot {
+    // What is told in the log goes the other way.
+    let changes = caller.audited().is_none();
     match method {
-        "Get" => get(kv, framed).map_or(Hot::No, Hot::Answered),
-        "Set" => set(kv, framed),
+        "Get" => get(kv, caller, framed).map_or(Hot::No, Hot::Answered),
+        "Set" if changes => set(kv, caller, framed),
+        "Batch" if changes => batch(kv, caller, framed),
         _ => Hot::No,
     }
 }
 
 /// A read that is not answered at once is given up, and asked again.
-fn get<E: Engine>(kv: &Kv<E>, framed: &[u8]) -> Option<Response<Body>> {
+fn get<E: Engine>(kv: &Kv<E>, caller: &Caller, framed: &[u8]) -> Option<Response<Body>> {
     let read = decode::get(decode::message(framed, kv.limits())?, kv.limits())?;
+    permit::read(caller, read.key).ok()?;
     let engine = kv.engine().ok()?;
     match pin!(engine.view(read, encode::get)).poll(&mut now()) {
         Poll::Ready(Ok(reply)) => Some(Body::reply(reply)),
@@ -55,16 +70,57 @@ fn get<E: Engine>(kv: &Kv<E>, framed: &[u8]) -> Option<Response<Body>> {
     }
 }
 
-fn set<E: Engine>(kv: &Arc<Kv<E>>, framed: &Bytes) -> Hot {
-    let (kv, framed) = (Arc::clone(kv), framed.clone());
+fn set<E: Engine>(kv: &Arc<Kv<E>>, caller: &Caller, framed: &Bytes) -> Hot {
+    let (kv, caller, framed) = (Arc::clone(kv), caller.clone(), framed.clone());
     begin(Box::pin(async move {
         let mutation = decode::set(decode::message(&framed, kv.limits())?, kv.limits())?;
+        permit::mutation(&caller, &mutation).ok()?;
         let engine = kv.engine().ok()?;
         Some(match engine.mutate(mutation).await {
             Ok(applied) => Body::reply(encode::set(&applied)),
             Err(error) => refused(status::of_key(&error, mutation.key)),
         })
     }))
+}
+
+fn batch<E: Engine>(kv: &Arc<Kv<E>>, caller: &Caller, framed: &Bytes) -> Hot {
+    let (kv, caller, framed) = (Arc::clone(kv), caller.clone(), framed.clone());
+    begin(Box::pin(async move {
+        let operations = decode::batch(decode::message(&framed, kv.limits())?, kv.limits())?;
+        permitted(&caller, &operations)?;
+        let engine = kv.engine().ok()?;
+        let message = Message {
+            field: 1,
+            buffer: encode::head(),
+            besides_bytes_max: 0,
+        };
+        let reply = list::carry_out(engine, &operations, kv.limits(), message).await;
+        Some(Body::reply(encode::with_head(reply)))
+    }))
+}
+
+/// Whether `caller` may do all of them; what they may not is refused elsewhere.
+pub(super) fn permitted(caller: &Caller, operations: &[Operation<'_>]) -> Option<()> {
+    let mut operations = operations.iter();
+    let all = operations.all(|operation| permit::operation(caller, operation).is_ok());
+    all.then_some(())
+}
+
+/// The answer to a list of a Pipeline, as a message.
+pub(super) async fn pipelined<E: Engine>(
+    engine: &E,
+    id: i64,
+    operations: &[Operation<'_>],
+    limits: &Limits,
+) -> Bytes {
+    let mut message = Message {
+        field: 2,
+        buffer: BytesMut::new(),
+        besides_bytes_max: ID_BYTES_MAX,
+    };
+    encode::id(id, &mut message.buffer);
+    let reply = list::carry_out(engine, operations, limits, message).await;
+    reply.freeze()
 }
 
 /// Begins a change, which is not given up any more once it waits.
@@ -93,12 +149,23 @@ mod tests {
 
     use super::*;
     use crate::{
+        calls::{backup::Backups, store::Store, watch::Watches},
         engine::memory::{self, Memory},
         gate::{opening::Opening, state::State},
-        grpc::{Config, pipeline::Pipelines, watch::Watches},
+        grpc::{Config, pipeline::Pipelines},
         model::{clock::held::HeldClock, limits::Limits, time::UnixMillis},
         proto,
     };
+
+    fn store<E: Engine>(opening: Opening<E>, watches: Watches) -> Store<E> {
+        Store::new(
+            opening,
+            watches,
+            Backups::new(State::new(), Config::default().backups),
+            Limits::default(),
+            proto::Limits::default(),
+        )
+    }
 
     fn kv(memory_max: u64) -> Arc<Kv<Memory<HeldClock>>> {
         let opening = Opening::new();
@@ -109,8 +176,8 @@ mod tests {
         let clock = HeldClock::at(UnixMillis::new(1_767_225_600_000));
         opening.fill(Memory::open(config, clock));
         let pipelines = Pipelines::new(State::new(), Config::default().pipelines_max);
-        let watches = Watches::new(State::new(), Config::default().watchers_max);
-        Arc::new(Kv::new(opening, pipelines, watches, Limits::default()))
+        let watches = Watches::new(State::new(), Config::default().watches);
+        Arc::new(Kv::new(store(opening, watches), pipelines))
     }
 
     fn framed(message: &impl Message) -> Bytes {
@@ -141,27 +208,28 @@ mod tests {
     #[test]
     fn plain_calls_of_a_memory_engine_are_answered_at_once() {
         let kv = kv(1 << 30);
-        assert!(answered(call(&kv, "Set", &set_of(10))).is_some());
+        assert!(answered(call(&kv, &Caller::anyone(), "Set", &set_of(10))).is_some());
         let get = framed(&proto::GetRequest {
             key: "k".into(),
             omit_value: false,
         });
-        assert!(answered(call(&kv, "Get", &get)).is_some());
-        assert!(answered(call(&kv, "Delete", &get)).is_none());
+        assert!(answered(call(&kv, &Caller::anyone(), "Get", &get)).is_some());
+        assert!(answered(call(&kv, &Caller::anyone(), "Delete", &get)).is_none());
         let engine_less = Arc::new(Kv::<Memory<HeldClock>>::new(
-            Opening::new(),
+            store(
+                Opening::new(),
+                Watches::new(State::new(), Config::default().watches),
+            ),
             Pipelines::new(State::new(), 1),
-            Watches::new(State::new(), 1),
-            Limits::default(),
         ));
-        assert!(answered(call(&engine_less, "Get", &get)).is_none());
-        assert!(answered(call(&engine_less, "Set", &set_of(10))).is_none());
+        assert!(answered(call(&engine_less, &Caller::anyone(), "Get", &get)).is_none());
+        assert!(answered(call(&engine_less, &Caller::anyone(), "Set", &set_of(10))).is_none());
     }
 
     #[test]
     fn a_change_that_is_refused_is_told_with_its_details() {
         let kv = kv(1);
-        let response = answered(call(&kv, "Set", &set_of(10))).unwrap();
+        let response = answered(call(&kv, &Caller::anyone(), "Set", &set_of(10))).unwrap();
         let status = Status::from_header_map(response.headers()).unwrap();
         assert_eq!(status.code(), Code::ResourceExhausted);
         assert!(status.message().starts_with("MEMORY_FULL"), "{status:?}");

@@ -1,78 +1,86 @@
 //! The calls of `KvService`, in three moves each: decode, ask the engine, reply.
 
-pub(super) mod batch;
-mod list;
-mod transact;
+use std::borrow::Cow;
 
+use tokio_stream::{Stream, StreamExt, adapters::Map};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
+    calls::{failure::Failure, store::Store, watch::Watching},
     engine::Engine,
-    gate::{opening::Opening, refusal::Refusal},
-    grpc::{
-        failure::Failure,
-        kv::{batch::Batch, transact::Transact},
-        pipeline::{Answers, Pipelines},
-        status,
-        watch::{Watches, Watching},
-        wire::{once, request, response, watch},
-    },
-    model::{
-        error::{Error, Invalid},
-        limits::Limits,
-        mutation::Mutation,
-        once::Content,
-        operation::Applied,
-    },
+    gate::access::caller::Caller,
+    grpc::pipeline::{Answers, List, Pipelines, Reply},
+    model::{figure::Figure, limits::Limits},
     proto::{self, kv_service_server::KvService},
 };
 
-/// The service on an engine.
+type Answered = Result<proto::PipelineResponse, Status>;
+type Told = Result<proto::WatchResponse, Failure>;
+
+/// The service on a store.
 #[derive(Debug)]
 pub struct Kv<E> {
-    opening: Opening<E>,
+    store: Store<E>,
     pipelines: Pipelines,
-    watches: Watches,
-    limits: Limits,
 }
 
 impl<E: Engine> Kv<E> {
-    /// The service on the engine that `opening` holds as soon as it is open.
+    /// The service on `store`.
     #[must_use]
-    pub const fn new(
-        opening: Opening<E>,
-        pipelines: Pipelines,
-        watches: Watches,
-        limits: Limits,
-    ) -> Self {
+    pub const fn new(store: Store<E>, pipelines: Pipelines) -> Self {
+        Self { store, pipelines }
+    }
+
+    /// The same where callers say who they are.
+    #[must_use]
+    pub(super) fn guarded(self) -> Self {
         Self {
-            opening,
-            pipelines,
-            watches,
-            limits,
+            store: self.store.of(Caller::nobody()),
+            ..self
         }
+    }
+
+    /// The store as the caller of `request` asks it.
+    fn asked<T>(&self, request: &Request<T>) -> Cow<'_, Store<E>> {
+        match request.extensions().get::<Caller>() {
+            Some(caller) => Cow::Owned(self.store.of(caller.clone())),
+            None => Cow::Borrowed(&self.store),
+        }
+    }
+
+    /// The store that it is a wire to.
+    pub(super) const fn store(&self) -> &Store<E> {
+        &self.store
+    }
+
+    /// The figures of the streams, and of the store.
+    pub(super) fn figures(&self) -> Vec<Figure> {
+        let mut figures = self.store.figures();
+        figures.push(Figure::gauge(
+            "nanokv_pipelines",
+            "Pipelines under way",
+            self.pipelines.count(),
+        ));
+        figures
+    }
+
+    /// The answers to lists that come as they are.
+    pub(super) fn begin_pipeline<S>(&self, lists: Request<S>) -> Result<Answers, Status>
+    where
+        S: Stream<Item = Result<List, Status>> + Unpin + Send + 'static,
+    {
+        let store = self.asked(&lists);
+        self.pipelines.begin(&store, lists)
     }
 
     /// What one call may carry.
     pub(super) const fn limits(&self) -> &Limits {
-        &self.limits
+        self.store.limits()
     }
 
     /// The engine, as soon as it is open.
-    pub(super) fn engine(&self) -> Result<&E, Status> {
-        self.opening
-            .engine()
-            .map_err(|refusal: Refusal| Failure::from(&refusal).into())
-    }
-
-    async fn mutate(&self, mutation: Mutation<'_>, request_id: &str) -> Result<Applied, Status> {
-        let once = once::of(request_id, || Content::of_mutation(&mutation));
-        let engine = self.engine()?;
-        let applied = match once.map_err(invalid)? {
-            None => engine.mutate(mutation).await,
-            Some(once) => engine.mutate_once(once, mutation, usize::MAX).await,
-        };
-        applied.map_err(|error| status::of_key(&error, mutation.key).into())
+    pub(super) fn engine(&self) -> Result<&E, Failure> {
+        self.store.engine()
     }
 }
 
@@ -82,129 +90,103 @@ impl<E: Engine> KvService for Kv<E> {
         &self,
         request: Request<proto::GetRequest>,
     ) -> Result<Response<proto::GetResponse>, Status> {
-        let request = request.into_inner();
-        let read = request::get(&request, &self.limits).map_err(refused)?;
-        let found = self.engine()?.get(read).await;
-        let found = found.map_err(|error| status::of_key(&error, read.key))?;
-        Ok(Response::new(response::get(found)))
+        Ok(Response::new(
+            self.asked(&request).get(request.get_ref()).await?,
+        ))
     }
 
     async fn set(
         &self,
         request: Request<proto::SetRequest>,
     ) -> Result<Response<proto::SetResponse>, Status> {
-        let request = request.into_inner();
-        let mutation = request::set(&request, &self.limits).map_err(refused)?;
-        let applied = self.mutate(mutation, &request.request_id).await?;
-        Ok(Response::new(response::set(applied)))
+        Ok(Response::new(
+            self.asked(&request).set(request.get_ref()).await?,
+        ))
     }
 
     async fn delete(
         &self,
         request: Request<proto::DeleteRequest>,
     ) -> Result<Response<proto::DeleteResponse>, Status> {
-        let request = request.into_inner();
-        let mutation = request::delete(&request, &self.limits).map_err(refused)?;
-        let applied = self.mutate(mutation, &request.request_id).await?;
-        Ok(Response::new(response::delete(applied)))
+        Ok(Response::new(
+            self.asked(&request).delete(request.get_ref()).await?,
+        ))
     }
 
     async fn increment(
         &self,
         request: Request<proto::IncrementRequest>,
     ) -> Result<Response<proto::IncrementResponse>, Status> {
-        let request = request.into_inner();
-        let mutation = request::increment(&request, &self.limits).map_err(refused)?;
-        let applied = self.mutate(mutation, &request.request_id).await?;
-        Ok(Response::new(response::increment(&applied)))
+        Ok(Response::new(
+            self.asked(&request).increment(request.get_ref()).await?,
+        ))
     }
 
     async fn touch(
         &self,
         request: Request<proto::TouchRequest>,
     ) -> Result<Response<proto::TouchResponse>, Status> {
-        let request = request.into_inner();
-        let mutation = request::touch(&request, &self.limits).map_err(refused)?;
-        let applied = self.mutate(mutation, &request.request_id).await?;
-        Ok(Response::new(response::touch(applied)))
+        Ok(Response::new(
+            self.asked(&request).touch(request.get_ref()).await?,
+        ))
     }
 
     async fn batch(
         &self,
         request: Request<proto::BatchRequest>,
     ) -> Result<Response<proto::BatchResponse>, Status> {
-        let request = request.into_inner();
-        let batch = Batch::decode(&request.operations, &self.limits).map_err(refused)?;
-        let answers = batch.run(self.engine()?).await;
-        let results = batch.reply(answers);
-        Ok(Response::new(proto::BatchResponse { results }))
+        Ok(Response::new(
+            self.asked(&request).batch(request.get_ref()).await?,
+        ))
     }
 
     async fn list(
         &self,
         request: Request<proto::ListRequest>,
     ) -> Result<Response<proto::ListResponse>, Status> {
-        let list = request::list(request.into_inner(), &self.limits).map_err(refused)?;
-        let reply = list::page(self.engine()?, &list, &self.limits).await;
-        Ok(Response::new(reply.map_err(refused)?))
+        let store = self.asked(&request);
+        Ok(Response::new(store.list(request.into_inner()).await?))
     }
 
     async fn transact(
         &self,
         request: Request<proto::TransactRequest>,
     ) -> Result<Response<proto::TransactResponse>, Status> {
-        let request = request.into_inner();
-        let transact = Transact::decode(&request, &self.limits)?;
-        Ok(Response::new(transact.run(self.engine()?).await?))
+        Ok(Response::new(
+            self.asked(&request).transact(request.get_ref()).await?,
+        ))
     }
 
     async fn delete_range(
         &self,
         request: Request<proto::DeleteRangeRequest>,
     ) -> Result<Response<proto::DeleteRangeResponse>, Status> {
-        let request = request.into_inner();
-        let range = request::delete_range(&request, &self.limits).map_err(refused)?;
-        let once = once::of(&request.request_id, || Content::of_delete_range(&range));
-        let (engine, entries_max) = (self.engine()?, self.limits.delete_range_entries_max);
-        let deleted = match once.map_err(invalid)? {
-            None => engine.delete_range(&range, entries_max).await,
-            Some(once) => engine.delete_range_once(once, &range, entries_max).await,
-        };
-        let deleted = deleted.map_err(refused)?;
-        Ok(Response::new(response::delete_range(deleted)))
+        Ok(Response::new(
+            self.asked(&request).delete_range(request.get_ref()).await?,
+        ))
     }
 
-    type WatchStream = Watching<E::Watch>;
+    type WatchStream = Map<Watching<E::Watch>, fn(Told) -> Result<proto::WatchResponse, Status>>;
 
     async fn watch(
         &self,
         request: Request<proto::WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let query = watch::query(request.into_inner(), &self.limits).map_err(refused)?;
-        let watching = self.watches.begin(self.engine()?, query).await;
-        Ok(Response::new(watching?))
+        let store = self.asked(&request);
+        let watching = store.watch(request.into_inner()).await?;
+        Ok(Response::new(watching.map(|told| told.map_err(Into::into))))
     }
 
-    type PipelineStream = Answers;
+    type PipelineStream = Map<Answers, fn(Result<Reply, Status>) -> Answered>;
 
     async fn pipeline(
         &self,
         request: Request<Streaming<proto::PipelineRequest>>,
     ) -> Result<Response<Self::PipelineStream>, Status> {
-        let opening = self.opening.clone();
-        let answers = self.pipelines.begin(opening, request, self.limits);
-        Ok(Response::new(answers?))
+        let lists = request.map(|lists| lists.map(|list| list.map(List::Decoded)));
+        let answers = self.begin_pipeline(lists)?;
+        Ok(Response::new(answers.map(|reply| reply?.decoded())))
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn refused(error: Error) -> Status {
-    Failure::from(&error).into()
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn invalid(invalid: Invalid) -> Status {
-    Failure::from(&invalid).into()
 }
 
 #[cfg(test)]

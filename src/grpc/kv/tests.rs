@@ -15,6 +15,7 @@ use crate::{
     gate::{
         self,
         load::Load,
+        opening::Opening,
         request::{Arrival, RequestBody},
         state::State,
     },
@@ -24,7 +25,9 @@ use crate::{
     },
     model::{
         entry::Entry,
-        operation::{Outcome, Read},
+        error::Error,
+        mutation::Mutation,
+        operation::{Applied, Outcome, Read},
         range::Range,
         time::UnixMillis,
         transaction::{Transacted, Transaction, TransactionError},
@@ -67,6 +70,8 @@ impl Engine for Canned {
             now: UnixMillis::new(1500),
             capabilities: &["Get", "List"],
             memory_max: Some(12),
+            durability: "none",
+            eviction: "none",
         }
     }
 

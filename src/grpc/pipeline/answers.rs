@@ -13,9 +13,9 @@ use tokio_stream::Stream;
 use tonic::Status;
 
 use crate::{
+    calls::failure::Failure,
     gate::{load::Share, refusal::Refusal},
-    grpc::failure::Failure,
-    proto,
+    grpc::pipeline::codec::Reply,
 };
 
 /// What the reader has to say next.
@@ -23,7 +23,7 @@ use crate::{
 pub(super) enum Answer {
     /// The answer to a list, and what it is counted on until it goes out.
     List {
-        reply: proto::PipelineResponse,
+        reply: Reply,
         _share: Option<Share>,
         _room: Option<OwnedSemaphorePermit>,
     },
@@ -62,7 +62,7 @@ impl Answers {
 }
 
 impl Stream for Answers {
-    type Item = Result<proto::PipelineResponse, Status>;
+    type Item = Result<Reply, Status>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let answers = self.get_mut();
@@ -96,7 +96,10 @@ mod tests {
     use tonic::Code;
 
     use super::*;
-    use crate::gate::each::Each;
+    use crate::{
+        gate::{access::caller::Caller, each::Each},
+        proto,
+    };
 
     fn answers() -> (mpsc::Sender<Answer>, Answers, AbortHandle) {
         let (sender, receiver) = mpsc::channel(4);
@@ -112,11 +115,11 @@ mod tests {
         let (each, room) = (Each::default(), Arc::new(Semaphore::new(10)));
         for id in 1..=2 {
             let answer = Answer::List {
-                reply: proto::PipelineResponse {
+                reply: Reply::Decoded(proto::PipelineResponse {
                     id,
                     ..Default::default()
-                },
-                _share: each.enter(100).ok(),
+                }),
+                _share: each.enter(&Caller::anyone(), 100).ok(),
                 _room: Arc::clone(&room).try_acquire_many_owned(4).ok(),
             };
             sender.send(answer).await.unwrap();
@@ -124,7 +127,7 @@ mod tests {
         assert_eq!(room.available_permits(), 2);
         for id in 1..=2 {
             let reply = answers.next().await.unwrap().unwrap();
-            assert_eq!(reply.id, id);
+            assert_eq!(reply.decoded().unwrap().id, id);
             assert_eq!(room.available_permits(), if id == 1 { 6 } else { 10 });
         }
     }

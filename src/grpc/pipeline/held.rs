@@ -94,7 +94,7 @@ mod tests {
         };
         assert!(by_list(&list) >= list.encoded_len());
         let result = |kind| proto::OperationResult { kind: Some(kind) };
-        let failure = crate::grpc::failure::Failure::new(
+        let failure = crate::calls::failure::Failure::new(
             tonic::Code::Aborted,
             "REASON",
             "in words".repeat(10),

@@ -1,28 +1,24 @@
 //! Reads the lists of one pipeline, one after the other.
 
-use prost::Message;
 use tokio::{sync::mpsc, time::timeout_at};
 use tokio_stream::{Stream, StreamExt};
 use tonic::Status;
 
 use crate::{
+    calls::failure::Failure,
     engine::Engine,
     gate::{
         refusal::Refusal,
         state::{Phase, State},
     },
-    grpc::{
-        failure::Failure,
-        pipeline::{answers::Answer, work::Work},
-    },
-    proto,
+    grpc::pipeline::{answers::Answer, codec::List, work::Work},
 };
 
 /// After so many operations others on this thread get their turn.
 const TURN_OPERATIONS: usize = 1024;
 
 /// What a connection may have received of a stream that is not read.
-const WINDOW_BYTES: usize = 1 << 20;
+const WINDOW_BYTES: usize = 256 << 10;
 
 /// What a pipeline is read with.
 #[derive(Debug)]
@@ -37,7 +33,7 @@ pub(super) struct Reader<E, S> {
 impl<E, S> Reader<E, S>
 where
     E: Engine,
-    S: Stream<Item = Result<proto::PipelineRequest, Status>> + Unpin,
+    S: Stream<Item = Result<List, Status>> + Unpin,
 {
     /// Until the stream of lists ends, one way or another.
     pub(super) async fn run(mut self) {
@@ -73,8 +69,9 @@ where
                     .checked_sub(list.encoded_len())
                     .ok_or_else(|| ended(Refusal::Draining))?;
             }
-            turn += list.operations.len() + 1;
-            place.send(self.work.answer(list).await);
+            let (answer, operations) = self.work.answer(list).await?;
+            place.send(answer);
+            turn += operations + 1;
             if turn >= TURN_OPERATIONS {
                 turn = 0;
                 tokio::task::yield_now().await;
@@ -103,8 +100,9 @@ mod tests {
     use super::*;
     use crate::{
         engine::memory::{self, Memory},
-        gate::{config::Config, each::Each, load::Load, opening::Opening},
+        gate::{access::caller::Caller, config::Config, each::Each, load::Load, opening::Opening},
         model::{clock::held::HeldClock, limits::Limits, time::UnixMillis},
+        proto,
     };
 
     /// A reader of lists that are all there, and what it says.
@@ -119,10 +117,11 @@ mod tests {
         let (limits, load) = (Limits::default(), Load::new(&Config::default()));
         let (answers, said) = mpsc::channel(limits.pipeline_lists_in_flight_max);
         let reader = Reader {
-            lists: lists.map(Ok),
+            lists: lists.map(|list| Ok(List::Decoded(list))),
             work: Work {
                 opening,
                 limits,
+                caller: Caller::anyone(),
                 each: Each::new(load, deadline),
                 room: Arc::new(Semaphore::new(limits.reply_bytes_max)),
             },
@@ -168,7 +167,7 @@ mod tests {
         let (run, said) = reader(for_ever, state, None);
         let ((), (answered, end)) = tokio::join!(run, rest(said));
         assert_eq!(end, Some(Code::Unavailable));
-        assert!((5000..5300).contains(&answered), "{answered}");
+        assert!((4300..4600).contains(&answered), "{answered}");
     }
 
     #[tokio::test]

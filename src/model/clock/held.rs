@@ -28,6 +28,10 @@ impl Clock for HeldClock {
         *self.0.borrow()
     }
 
+    fn not_before(&self, time: UnixMillis) {
+        self.0.send_modify(|now| *now = time.max(*now));
+    }
+
     async fn sleep_until(&self, time: UnixMillis) {
         let mut receiver = self.0.subscribe();
         // An error means that the sender is gone, and `self` holds it.

@@ -13,6 +13,10 @@ pub trait Clock: Clone + Send + Sync + 'static {
     /// What time it is.
     fn now(&self) -> UnixMillis;
 
+    /// Moves on to `time`, if that is later: for a store that has seen it. Called
+    /// before anybody else goes by this clock.
+    fn not_before(&self, time: UnixMillis);
+
     /// Returns when [`Self::now`] is `time` or later.
     fn sleep_until(&self, time: UnixMillis) -> impl Future<Output = ()> + Send;
 

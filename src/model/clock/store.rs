@@ -124,6 +124,20 @@ impl Clock for StoreClock {
         UnixMillis::new(u64::try_from(self.now_us() / 1000).unwrap_or(0))
     }
 
+    fn not_before(&self, time: UnixMillis) {
+        let time_us = i64::try_from(time.get()).unwrap_or(i64::MAX);
+        let time_us = time_us.saturating_mul(1000);
+        let elapsed_us = self.0.elapsed();
+        let line = self.0.line();
+        if line.at(elapsed_us) < time_us {
+            self.0.draw(Line {
+                anchor_us: time_us,
+                elapsed_us,
+                ..line
+            });
+        }
+    }
+
     async fn sleep_until(&self, time: UnixMillis) {
         loop {
             let millis = time.since(self.now());
@@ -162,7 +176,8 @@ impl Shared {
         }
     }
 
-    /// Only [`StoreClock::discipline`] writes, and it runs once.
+    /// Only [`StoreClock::discipline`] writes, and it runs once; before it
+    /// [`Clock::not_before`].
     fn draw(&self, line: Line) {
         self.sequence.fetch_add(1, Ordering::Relaxed);
         fence(Ordering::Release);
@@ -243,6 +258,16 @@ mod tests {
         let (next, step) = line(0).next(SECOND, 61 * SECOND, 60 * SECOND);
         assert_eq!(step, 60 * SECOND);
         assert_eq!(next.at(SECOND), 61 * SECOND);
+    }
+
+    #[test]
+    fn it_moves_on_to_a_time_that_a_store_has_seen() {
+        let clock = StoreClock::new(UnixMillis::default());
+        let seen = clock.now().plus(3_600_000);
+        clock.not_before(seen);
+        assert!(clock.now() >= seen);
+        clock.not_before(UnixMillis::new(1));
+        assert!(clock.now() >= seen);
     }
 
     #[test]

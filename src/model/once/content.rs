@@ -68,6 +68,12 @@ impl Content {
         writer.end()
     }
 
+    /// One that was kept.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
     /// As it is kept.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {

@@ -1,37 +1,31 @@
 /** Every kind of call that nanokv takes, from Node. */
 
-import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
-import { status, type ServiceError } from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
+import {
+  answer,
+  data,
+  expectError,
+  get,
+  getOperation,
+  increment,
+  incrementOperation,
+  key,
+  nanokv,
+  number,
+  serverTime,
+  servingStatus,
+  set,
+  setOperation,
+  text,
+} from "./calls.js";
 import { equal, holds, refused, run } from "./checks.js";
-import { connect, errorInfo } from "./connection.js";
-import {
-  HealthCheckRequest,
-  HealthCheckResponse_ServingStatus as ServingStatus,
-} from "./gen/health/v1/health.js";
-import { DescribeRequest } from "./gen/nanokv/v1/admin.js";
-import { Condition, Range, Value } from "./gen/nanokv/v1/entry.js";
-import {
-  BatchRequest,
-  GetRequest,
-  IncrementRequest,
-  ListRequest,
-  OperationResult,
-  SetRequest,
-} from "./gen/nanokv/v1/kv.js";
+import { Condition, Range } from "./gen/nanokv/v1/entry.js";
+import { BatchRequest, ListRequest, TransactRequest } from "./gen/nanokv/v1/kv.js";
+import { pipeline, watchResume } from "./streams.js";
 
 /** How long an entry may take to expire, beyond its ttl, in milliseconds. */
 const EXPIRY_CEILING_MS = 10_000;
-
-const [serviceConfig, address, ...others] = process.argv.slice(2);
-if (!serviceConfig || !address || others.length > 0) {
-  console.error("usage: client.js SERVICE_CONFIG ADDRESS");
-  process.exit(2);
-}
-const nanokv = connect(readFileSync(serviceConfig, "utf8"), address);
-// Keys that no other run has.
-const prefix = `node/${randomBytes(4).toString("hex")}/`;
 
 process.exitCode = await run([
   ["set", setAndGet],
@@ -43,6 +37,10 @@ process.exitCode = await run([
   ["counter", counter],
   ["exact numbers", exactNumbers],
   ["batch", batch],
+  ["transact", transact],
+  ["request id", requestId],
+  ["pipeline", pipeline],
+  ["watch resume", watchResume],
   ["list", list],
   ["too large", tooLarge],
   ["health", health],
@@ -118,9 +116,9 @@ async function conditionVersion() {
 }
 
 async function counter() {
-  equal("created", (await increment({})).number, 1n);
-  equal("increased", (await increment({ delta: 41n })).number, 42n);
-  const error = await refused(increment({ max: 42n }));
+  equal("created", (await increment("counter", {})).number, 1n);
+  equal("increased", (await increment("counter", { delta: 41n })).number, 42n);
+  const error = await refused(increment("counter", { max: 42n }));
   expectError(error, status.FAILED_PRECONDITION, "COUNTER_OUT_OF_BOUNDS", {
     key: key("counter"),
     number: "42",
@@ -137,20 +135,19 @@ async function exactNumbers() {
     equal("value", (await get("exact")).entry?.value, number(value));
   }
   await set("counter", number(2n ** 53n));
-  equal("increased", (await increment({})).number, 2n ** 53n + 1n);
+  equal("increased", (await increment("counter", {})).number, 2n ** 53n + 1n);
   return exact.join(", ");
 }
 
 async function batch() {
-  const one = { key: key("batch") };
   const { results } = await nanokv.batch(
     BatchRequest.create({
       operations: [
-        { kind: { $case: "set", value: { ...one, value: text("a") } } },
-        { kind: { $case: "get", value: one } },
-        { kind: { $case: "increment", value: one } },
-        { kind: { $case: "delete", value: one } },
-        { kind: { $case: "get", value: one } },
+        setOperation("batch", text("a")),
+        getOperation("batch"),
+        incrementOperation("batch", 1n),
+        { kind: { $case: "delete", value: { key: key("batch") } } },
+        getOperation("batch"),
       ],
     }),
   );
@@ -167,6 +164,48 @@ async function batch() {
   return `${results.length} results, the third ${failure.message}`;
 }
 
+async function transact() {
+  const seen = await set("alice", number(100n));
+  const before = await set("bob", number(0n));
+  const unchanged = Condition.create({ kind: { $case: "version", value: seen.version } });
+  const move = TransactRequest.create({
+    checks: [{ key: key("alice"), condition: unchanged }],
+    operations: [
+      incrementOperation("alice", -30n),
+      incrementOperation("bob", 30n),
+      getOperation("bob"),
+    ],
+  });
+  const { results, version } = await nanokv.transact(move);
+  equal("results", results.length, 3);
+  const numbers = [answer(results[0], "increment"), answer(results[1], "increment")];
+  equal("numbers", numbers.map((result) => result.number), [70n, 30n]);
+  // Reads see the state before, and versions follow each other.
+  equal("what was read", answer(results[2], "get").entry?.version, before.version);
+  const versions = [version - 1n, version];
+  equal("versions", numbers.map((result) => result.version), versions);
+  const error = await refused(nanokv.transact(move));
+  expectError(error, status.ABORTED, "CHECK_FAILED", {
+    check_index: "0",
+    key: key("alice"),
+    current_version: `${version - 1n}`,
+  });
+  const after = [(await get("alice")).entry, (await get("bob")).entry];
+  equal("versions afterwards", after.map((entry) => entry?.version), versions);
+  equal("values afterwards", after.map((entry) => entry?.value), [number(70n), number(30n)]);
+  return error.details;
+}
+
+async function requestId() {
+  const requestId = key("request");
+  const first = await increment("once", { requestId });
+  equal("the reply to a repeat", await increment("once", { requestId }), first);
+  equal("value", (await get("once")).entry?.value, number(1n));
+  const error = await refused(increment("once", { requestId, delta: 2n }));
+  expectError(error, status.ALREADY_EXISTS, "REQUEST_ID_REUSED", {});
+  return error.details;
+}
+
 async function list() {
   const names = ["list/1", "list/2", "list/3", "list/4", "list/5"];
   for (const name of names.toReversed()) {
@@ -181,10 +220,10 @@ async function list() {
     pages += 1;
     holds(`a page of ${page.entries.length} entries`, page.entries.length <= 2);
     holds(`no end after ${pages} pages`, pages <= 2 * names.length);
-    keys.push(...page.entries.map((entry) => entry.key.replace(prefix, "")));
+    keys.push(...page.entries.map((entry) => entry.key));
     pageToken = page.nextPageToken;
   } while (pageToken !== "");
-  equal("keys", keys, names);
+  equal("keys", keys, names.map(key));
   return `${keys.length} keys on ${pages} pages`;
 }
 
@@ -203,75 +242,4 @@ async function health() {
   const error = await refused(servingStatus("nobody"));
   equal("code", status[error.code], "NOT_FOUND");
   return "SERVING, and NOT_FOUND for an unknown service";
-}
-
-function get(name: string) {
-  return nanokv.get(GetRequest.create({ key: key(name) }));
-}
-
-function set(name: string, value: Value, ttlMs?: number, condition?: Condition) {
-  const expiry = ttlMs ? { $case: "ttl" as const, value: duration(ttlMs) } : undefined;
-  return nanokv.set(SetRequest.create({ key: key(name), value, expiry, condition }));
-}
-
-function increment(fields: Partial<IncrementRequest>) {
-  return nanokv.increment(IncrementRequest.create({ key: key("counter"), ...fields }));
-}
-
-type Answer = NonNullable<OperationResult["kind"]>;
-
-/** The answer of one operation of a batch, which must be of this kind. */
-function answer<Kind extends Answer["$case"]>(result: OperationResult | undefined, kind: Kind) {
-  equal("answer", result?.kind?.$case, kind);
-  return result?.kind?.value as Extract<Answer, { $case: Kind }>["value"];
-}
-
-/** By the server's clock, in milliseconds since 1970. */
-async function serverTime() {
-  const { serverTime } = await nanokv.describe(DescribeRequest.create());
-  holds("server_time is absent", serverTime !== undefined);
-  return serverTime.getTime();
-}
-
-async function servingStatus(service: string) {
-  const reply = await nanokv.check(HealthCheckRequest.create({ service }));
-  return ServingStatus[reply.status];
-}
-
-function key(name: string) {
-  return prefix + name;
-}
-
-function text(value: string) {
-  return Value.create({ kind: { $case: "text", value } });
-}
-
-function data(value: Buffer) {
-  return Value.create({ kind: { $case: "data", value } });
-}
-
-function number(value: bigint) {
-  return Value.create({ kind: { $case: "number", value } });
-}
-
-function duration(ms: number) {
-  return { seconds: BigInt(Math.floor(ms / 1000)), nanos: (ms % 1000) * 1_000_000 };
-}
-
-/** Fails the step unless the error says this, in every way it can. */
-function expectError(
-  error: ServiceError,
-  code: status,
-  reason: string,
-  metadata: Record<string, string>,
-) {
-  equal("code", status[error.code], status[code]);
-  const info = errorInfo(error);
-  holds(`no ErrorInfo with "${error.details}"`, info !== undefined);
-  equal("domain", info.domain, "nanokv");
-  equal("reason", info.reason, reason);
-  for (const [name, value] of Object.entries(metadata)) {
-    equal(`metadata ${name}`, info.metadata[name], value);
-  }
-  holds(`no reason first: ${error.details}`, error.details.startsWith(reason));
 }

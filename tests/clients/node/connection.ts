@@ -12,10 +12,13 @@ import { ErrorInfo } from "./gen/google/rpc/error_details.js";
 import { Status } from "./gen/google/rpc/status.js";
 import { HealthClient } from "./gen/health/v1/health.js";
 import { AdminServiceClient } from "./gen/nanokv/v1/admin.js";
-import { KvServiceClient } from "./gen/nanokv/v1/kv.js";
+import { KvServiceClient, WatchRequest } from "./gen/nanokv/v1/kv.js";
 
 /** How long one call may take, with all its retries, in milliseconds. */
 const DEADLINE_MS = 5000;
+/** How long a stream may take, in milliseconds. A program would let a Watch go
+ * on until it is cancelled. */
+const STREAM_DEADLINE_MS = 15_000;
 
 type Method<Request, Response> = (
   request: Request,
@@ -35,7 +38,12 @@ export function connect(serviceConfig: string, address: string) {
     set: unary(kv, kv.set),
     increment: unary(kv, kv.increment),
     batch: unary(kv, kv.batch),
+    transact: unary(kv, kv.transact),
+    delete: unary(kv, kv.delete),
     list: unary(kv, kv.list),
+    pipeline: () => kv.pipeline(new Metadata(), deadline(STREAM_DEADLINE_MS)),
+    watch: (request: WatchRequest) =>
+      kv.watch(request, new Metadata(), deadline(STREAM_DEADLINE_MS)),
     describe: unary(admin, admin.describe),
     check: unary(health, health.check),
     close: () => [kv, admin, health].forEach((client) => client.close()),
@@ -62,9 +70,12 @@ export function errorInfo(error: ServiceError): ErrorInfo | undefined {
 function unary<Request, Response>(client: Client, method: Method<Request, Response>) {
   return (request: Request) =>
     new Promise<Response>((resolve, reject) => {
-      const options = { deadline: Date.now() + DEADLINE_MS };
-      method.call(client, request, new Metadata(), options, (error, response) =>
+      method.call(client, request, new Metadata(), deadline(DEADLINE_MS), (error, response) =>
         error ? reject(error) : resolve(response),
       );
     });
+}
+
+function deadline(ms: number): Partial<CallOptions> {
+  return { deadline: Date.now() + ms };
 }

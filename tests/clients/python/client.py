@@ -1,33 +1,36 @@
 """Every kind of call that nanokv takes, from Python."""
 
-import secrets
 import sys
 import time
 from datetime import timedelta
 from pathlib import Path
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 import checks
-from checks import CheckFailed, equal, holds, refused, show
-from connection import connect, error_info
-from nanokv.v1 import admin_pb2, admin_pb2_grpc, entry_pb2, kv_pb2, kv_pb2_grpc
+from calls import (
+    DEADLINE_S,
+    STREAM_DEADLINE_S,
+    Calls,
+    data,
+    expect_error,
+    get_operation,
+    increment_operation,
+    number,
+    set_operation,
+    text,
+)
+from checks import equal, holds, refused, show
+from connection import connect
+from mirror import Mirror
+from nanokv.v1 import entry_pb2, kv_pb2
 
-# How long one call may take, with all its retries, in seconds.
-DEADLINE_S = 5
 # How long an entry may take to expire, beyond its ttl, in seconds.
 EXPIRY_CEILING_S = 10
 
 
-class Client:
-    """Steps over one connection, on keys that no other run has."""
-
-    def __init__(self, channel: grpc.Channel):
-        self.kv = kv_pb2_grpc.KvServiceStub(channel)
-        self.admin = admin_pb2_grpc.AdminServiceStub(channel)
-        self.health = health_pb2_grpc.HealthStub(channel)
-        self.prefix = f"python/{secrets.token_hex(4)}/"
+class Client(Calls):
+    """The steps. Each says what it saw, or raises."""
 
     def set(self) -> str:
         reply = self.put("greeting", text("hello"))
@@ -120,11 +123,11 @@ class Client:
     def batch(self) -> str:
         key = self.key("batch")
         operations = [
-            kv_pb2.Operation(set=kv_pb2.SetRequest(key=key, value=text("a"))),
-            kv_pb2.Operation(get=kv_pb2.GetRequest(key=key)),
-            kv_pb2.Operation(increment=kv_pb2.IncrementRequest(key=key)),
+            set_operation(key, "a"),
+            get_operation(key),
+            increment_operation(key, 1),
             kv_pb2.Operation(delete=kv_pb2.DeleteRequest(key=key)),
-            kv_pb2.Operation(get=kv_pb2.GetRequest(key=key)),
+            get_operation(key),
         ]
         request = kv_pb2.BatchRequest(operations=operations)
         results = self.kv.Batch(request, timeout=DEADLINE_S).results
@@ -139,6 +142,113 @@ class Client:
         equal("deleted", results[3].delete.deleted, True)
         holds("the last found what was deleted", not results[4].get.HasField("entry"))
         return f"{len(results)} results, the third {failure.message}"
+
+    def transact(self) -> str:
+        source, target = self.key("alice"), self.key("bob")
+        seen = self.put("alice", number(100))
+        before = self.put("bob", number(0))
+        condition = entry_pb2.Condition(version=seen.version)
+        move = kv_pb2.TransactRequest(
+            checks=[kv_pb2.Check(key=source, condition=condition)],
+            operations=[
+                increment_operation(source, -30),
+                increment_operation(target, 30),
+                get_operation(target),
+            ],
+        )
+        reply = self.kv.Transact(move, timeout=DEADLINE_S)
+        equal("results", len(reply.results), 3)
+        paid, received, read = reply.results
+        equal("numbers", [paid.increment.number, received.increment.number], [70, 30])
+        # Reads see the state before, and versions follow each other.
+        equal("what was read", read.get.entry.version, before.version)
+        versions = [paid.increment.version, received.increment.version]
+        equal("versions", versions, [reply.version - 1, reply.version])
+        error = refused(lambda: self.kv.Transact(move, timeout=DEADLINE_S))
+        expect_error(
+            error,
+            grpc.StatusCode.ABORTED,
+            "CHECK_FAILED",
+            {"check_index": "0", "key": source, "current_version": str(reply.version - 1)},
+        )
+        after = [self.get("alice").entry, self.get("bob").entry]
+        equal("versions afterwards", [entry.version for entry in after], versions)
+        equal("values afterwards", [entry.value.number for entry in after], [70, 30])
+        return error.details()
+
+    def request_id(self) -> str:
+        once = self.key("request")
+        first = self.increment("once", request_id=once)
+        equal("the reply to a repeat", self.increment("once", request_id=once), first)
+        equal("value", self.get("once").entry.value, number(1))
+        error = refused(lambda: self.increment("once", delta=2, request_id=once))
+        expect_error(error, grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", {})
+        return error.details()
+
+    def pipeline(self) -> str:
+        key = self.key("pipeline")
+        too_many = [get_operation(key)] * 1025
+        lists = [
+            kv_pb2.PipelineRequest(
+                id=7, operations=[set_operation(key, "first"), get_operation(key)]
+            ),
+            kv_pb2.PipelineRequest(id=-1, operations=too_many),
+            kv_pb2.PipelineRequest(
+                id=3, operations=[get_operation(key), set_operation(key, "second")]
+            ),
+            kv_pb2.PipelineRequest(id=5, operations=[get_operation(key)]),
+        ]
+        # Ends with OK once all is answered, or raises.
+        replies = list(self.kv.Pipeline(iter(lists), timeout=STREAM_DEADLINE_S))
+        equal("ids", [reply.id for reply in replies], [7, -1, 3, 5])
+        written, refusal, read, last = replies
+        failure = refusal.failure
+        equal("code", failure.code, grpc.StatusCode.INVALID_ARGUMENT.value[0])
+        equal("reason", failure.reason, "FIELD_TOO_LARGE")
+        equal("limit", failure.metadata["limit"], "batch_operations_max")
+        equal("results of a refused list", len(refusal.results), 0)
+        equal("results", [len(reply.results) for reply in (written, read, last)], [2, 2, 1])
+        seen = [written.results[1], read.results[0], last.results[0]]
+        values = [result.get.entry.value.text for result in seen]
+        equal("what later lists see", values, ["first", "first", "second"])
+        return f"{len(replies)} lists answered in order, one of them refused"
+
+    def watch_resume(self) -> str:
+        for name in ["unchanged", "changed", "removed"]:
+            self.put(f"watched/{name}", text("before"))
+        watched = entry_pb2.Range(prefix=self.key("watched/"))
+        mirror = Mirror()
+
+        brief = self.key("watched/brief")
+        with self.watch(ranges=[watched], snapshot=True) as stream:
+            for reply in stream:
+                mirror.take(reply)
+                if reply.snapshot_complete:
+                    self.put("watched/changed", text("while watched"))
+                    self.put("watched/brief", text("expires"), ttl=timedelta(milliseconds=200))
+                    self.delete("watched/removed")
+                if any(
+                    event.type == kv_pb2.EVENT_TYPE_EXPIRE and event.entry.key == brief
+                    for event in reply.events
+                ):
+                    break
+
+        # Nobody watches now.
+        self.put("watched/new", text("unwatched"))
+        last = self.put("watched/changed", text("unwatched"))
+        resumed_after = mirror.resume_version
+        with self.watch(ranges=[watched], after_version=resumed_after) as stream:
+            for reply in stream:
+                mirror.take(reply)
+                if mirror.resume_version >= last.version:
+                    break
+        page = self.kv.List(kv_pb2.ListRequest(range=watched), timeout=DEADLINE_S)
+        equal("the mirror", mirror.entries, {entry.key: entry for entry in page.entries})
+
+        with self.watch(ranges=[watched], after_version=2**63 - 1) as stream:
+            error = refused(lambda: next(stream))
+        expect_error(error, grpc.StatusCode.OUT_OF_RANGE, "VERSION_AHEAD", {})
+        return f"resumed after {resumed_after}, and like List"
 
     def list(self) -> str:
         names = ["list/1", "list/2", "list/3", "list/4", "list/5"]
@@ -175,54 +285,6 @@ class Client:
         equal("code", error.code().name, "NOT_FOUND")
         return "SERVING, and NOT_FOUND for an unknown service"
 
-    def key(self, name: str) -> str:
-        return self.prefix + name
-
-    def get(self, name: str) -> kv_pb2.GetResponse:
-        return self.kv.Get(kv_pb2.GetRequest(key=self.key(name)), timeout=DEADLINE_S)
-
-    def put(self, name: str, value: entry_pb2.Value, **fields) -> kv_pb2.SetResponse:
-        request = kv_pb2.SetRequest(key=self.key(name), value=value, **fields)
-        return self.kv.Set(request, timeout=DEADLINE_S)
-
-    def increment(self, name: str, **fields) -> kv_pb2.IncrementResponse:
-        request = kv_pb2.IncrementRequest(key=self.key(name), **fields)
-        return self.kv.Increment(request, timeout=DEADLINE_S)
-
-    def server_time(self):
-        reply = self.admin.Describe(admin_pb2.DescribeRequest(), timeout=DEADLINE_S)
-        return reply.server_time.ToDatetime()
-
-    def check(self, service: str) -> str:
-        request = health_pb2.HealthCheckRequest(service=service)
-        reply = self.health.Check(request, timeout=DEADLINE_S)
-        return health_pb2.HealthCheckResponse.ServingStatus.Name(reply.status)
-
-
-def text(value: str) -> entry_pb2.Value:
-    return entry_pb2.Value(text=value)
-
-
-def data(value: bytes) -> entry_pb2.Value:
-    return entry_pb2.Value(data=value)
-
-
-def number(value: int) -> entry_pb2.Value:
-    return entry_pb2.Value(number=value)
-
-
-def expect_error(error: grpc.RpcError, code: grpc.StatusCode, reason: str, metadata: dict) -> None:
-    """Fails the step unless the error says this, in every way it can."""
-    equal("code", error.code().name, code.name)
-    info = error_info(error)
-    if info is None:
-        raise CheckFailed(f"no ErrorInfo with {error.details()!r}")
-    equal("domain", info.domain, "nanokv")
-    equal("reason", info.reason, reason)
-    for name, value in metadata.items():
-        equal(f"metadata {name}", info.metadata.get(name), value)
-    holds(f"no reason first: {error.details()}", error.details().startswith(reason))
-
 
 def main() -> int:
     if len(sys.argv) != 3:
@@ -241,6 +303,10 @@ def main() -> int:
                 ("counter", client.counter),
                 ("exact numbers", client.exact_numbers),
                 ("batch", client.batch),
+                ("transact", client.transact),
+                ("request id", client.request_id),
+                ("pipeline", client.pipeline),
+                ("watch resume", client.watch_resume),
                 ("list", client.list),
                 ("too large", client.too_large),
                 ("health", client.health_check),

@@ -3,7 +3,9 @@
 use std::ops::Bound;
 
 use nanokv::{
-    engine::{Description, Engine, ListQuery, Page, RangeDeleted, WatchQuery},
+    engine::{
+        Description, Engine, ListQuery, Page, RangeDeleted, WatchQuery, journal::backup::Image,
+    },
     model::{
         clock::Clock,
         entry::Entry,
@@ -70,6 +72,8 @@ impl Engine for PlainEngine {
                 (false, false) => CAPABILITIES.split_last().unwrap().1,
             },
             memory_max: Some(self.memory_max),
+            durability: "none",
+            eviction: "none",
         }
     }
 
@@ -173,6 +177,10 @@ impl Engine for PlainEngine {
 
     async fn watch(&self, query: WatchQuery) -> Result<Watch, Error> {
         self.begin(query)
+    }
+
+    async fn image(&self) -> Result<Box<dyn Image>, Error> {
+        Ok(self.image_of_now())
     }
 
     async fn list(&self, query: ListQuery<'_>) -> Result<Page, Error> {

@@ -3,6 +3,7 @@
 
 mod calls;
 mod history;
+mod image;
 mod once;
 mod transact;
 mod watch;

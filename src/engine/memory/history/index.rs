@@ -6,6 +6,7 @@
 //! until that has cost as much as sorting it in.
 
 use std::{
+    cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -13,7 +14,7 @@ use std::{
 use crate::{
     engine::memory::history::{
         chunk::Chunk,
-        interval::{Interval, Intervals},
+        interval::{End, Interval, Intervals},
     },
     model::{
         event::{EventKind, EventKinds},
@@ -50,12 +51,20 @@ struct Group {
     kinds: EventKinds,
 }
 
+/// The heads stand beside the intervals, so that most looks follow no pointer.
 #[derive(Debug)]
 struct Node {
+    from: Head,
+    /// `None`: it ends after every key.
+    to: Option<Head>,
     interval: Arc<Interval>,
     /// Of all below this node, itself included, the one that ends last.
     reach: Arc<Interval>,
 }
+
+/// The first eight bytes of a key, as a number. Where those of two keys differ,
+/// they are in the order of the keys.
+type Head = u64;
 
 /// A watcher, and the first event of one kind that concerns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +117,7 @@ impl Index {
         for event in chunk.iter() {
             self.sort_if_worth();
             let key = event.key();
-            stab(&self.sorted, key, &mut found);
+            stab(&self.sorted, key, head(key), &mut found);
             self.looked += self.unsorted.len();
             let holds = |it: &&Arc<Interval>| it.from() <= key && !it.ends_by(key);
             found.extend(self.unsorted.iter().filter(holds).cloned());
@@ -139,6 +148,8 @@ impl Index {
         let all = self.sorted.len() + self.unsorted.len();
         if unsorted || self.gone > UNSORTED_MIN + all / 2 {
             let node = |interval: &Arc<Interval>| Node {
+                from: head(interval.from()),
+                to: None,
                 interval: Arc::clone(interval),
                 reach: Arc::clone(interval),
             };
@@ -169,23 +180,52 @@ fn settle(nodes: &mut [Node]) -> Option<Arc<Interval>> {
     let own = Some(Arc::clone(&node.interval));
     let reach = [own, settle(left), settle(right)].into_iter().flatten();
     node.reach = reach.max_by(|a, b| a.to().cmp(b.to()))?;
+    node.to = match node.reach.to() {
+        End::Before(end) => Some(head(end)),
+        End::Never => None,
+    };
     Some(Arc::clone(&node.reach))
 }
 
-/// Finds the intervals that hold `key`.
-fn stab(nodes: &[Node], key: &[u8], found: &mut Vec<Arc<Interval>>) {
+/// Finds the intervals that hold `key`, whose head is given.
+fn stab(nodes: &[Node], key: &[u8], key_head: Head, found: &mut Vec<Arc<Interval>>) {
     let (left, rest) = nodes.split_at(nodes.len() / 2);
     let Some((node, right)) = rest.split_first() else {
         return;
     };
-    if node.reach.ends_by(key) {
+    if node.ends_by(key, key_head) {
         return;
     }
-    stab(left, key, found);
-    if node.interval.from() <= key {
+    stab(left, key, key_head, found);
+    if node.begins_by(key, key_head) {
         if !node.interval.ends_by(key) {
             found.push(Arc::clone(&node.interval));
         }
-        stab(right, key, found);
+        stab(right, key, key_head, found);
     }
+}
+
+impl Node {
+    /// Whether nothing below it reaches to `key`.
+    fn ends_by(&self, key: &[u8], key_head: Head) -> bool {
+        match self.to.map(|to| to.cmp(&key_head)) {
+            None | Some(Ordering::Greater) => false,
+            Some(Ordering::Less) => true,
+            Some(Ordering::Equal) => self.reach.ends_by(key),
+        }
+    }
+
+    fn begins_by(&self, key: &[u8], key_head: Head) -> bool {
+        match self.from.cmp(&key_head) {
+            Ordering::Less => true,
+            Ordering::Equal => self.interval.from() <= key,
+            Ordering::Greater => false,
+        }
+    }
+}
+
+fn head(key: &[u8]) -> Head {
+    let mut bytes = [0; size_of::<Head>()];
+    bytes.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+    Head::from_be_bytes(bytes)
 }

@@ -25,7 +25,9 @@ use std::sync::Arc;
 
 pub use crate::engine::memory::history::{config::Config, watch::Watch};
 
-pub(super) use crate::engine::memory::history::{interval::Interval, sequencer::run, watch::watch};
+pub(super) use crate::engine::memory::history::{
+    interval::Interval, sequencer::run, state::Backlog, watch::watch,
+};
 
 use crate::{
     engine::memory::{
@@ -62,6 +64,12 @@ impl History {
         }
     }
 
+    /// The store goes on after `version`: what was before is not kept.
+    pub(super) fn begin(&self, version: Version) {
+        let mut state = self.state.lock();
+        *state = State::new(version);
+    }
+
     /// Where shards say that there is something to gather.
     pub(super) fn signal(&self) -> Arc<Signal> {
         Arc::clone(&self.signal)
@@ -70,6 +78,12 @@ impl History {
     /// What the gathered part of it takes up.
     pub(super) fn bytes(&self) -> usize {
         self.state.lock().bytes()
+    }
+
+    /// What it keeps, and how far watches are behind a store whose last version
+    /// is `version`.
+    pub(super) fn backlog(&self, version: Version) -> Backlog {
+        self.state.lock().backlog(version)
     }
 }
 

@@ -13,14 +13,11 @@ use crate::{
     model::clock::Clock,
 };
 
-/// A buffer that is used again keeps room for so many bytes.
-const SPARE_BYTES: usize = 16 << 10;
-
 /// What the sequencer has for itself.
 #[derive(Debug, Default)]
 pub(super) struct Sequencer {
     index: Index,
-    /// Empty buffers, to be given to shards.
+    /// Empty buffers, to be given to the shards, for each the one that it had.
     spare: Vec<Buffer>,
 }
 
@@ -55,7 +52,10 @@ pub(in crate::engine::memory) async fn run<C: Clock>(memory: &Memory<C>) {
         };
         tokio::select! {
             () = history.signal.raised() => {
-                if step(memory) {
+                // What is not durable is not gathered. Where it never will be,
+                // nothing more is.
+                let settled = memory.settled(memory.barrier()).await;
+                if step(memory) && settled.is_ok() {
                     history.signal.raise();
                 }
                 // What comes meanwhile is gathered together.
@@ -76,13 +76,14 @@ pub(in crate::engine::memory) fn step<C: Clock>(memory: &Memory<C>) -> bool {
     };
     sequencer.learn(news);
     // First the counter, then the shards.
-    let version = memory.versions.last();
-    if !is_armed || version == complete {
+    let version = memory.visible();
+    if !is_armed || version <= complete {
         return false;
     }
     let (mut buffers, mut lost, mut left) = (Vec::new(), None, false);
+    let mut spare = std::mem::take(&mut sequencer.spare).into_iter();
     for shard in &memory.shards {
-        let fresh = sequencer.spare.pop().unwrap_or_default();
+        let fresh = spare.next().unwrap_or_default();
         let taken: Taken = shard.lock().recorder().take(version, fresh);
         buffers.push(taken.buffer);
         lost = lost.max(taken.lost);
@@ -103,9 +104,10 @@ pub(in crate::engine::memory) fn step<C: Clock>(memory: &Memory<C>) -> bool {
         wakers.into_iter().for_each(std::task::Waker::wake);
     }
     history.state.lock().advance(version);
-    for mut buffer in buffers {
-        buffer.clear(SPARE_BYTES);
-        sequencer.spare.push(buffer);
+    // A shard that was busy finds room for as much again.
+    for buffer in &mut buffers {
+        buffer.clear(buffer.bytes());
     }
+    sequencer.spare = buffers;
     left
 }

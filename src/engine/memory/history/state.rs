@@ -49,6 +49,19 @@ struct Watcher {
     waker: Option<Waker>,
 }
 
+/// What is kept, and how far watchers are behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::engine::memory) struct Backlog {
+    /// Whether changes are kept at all.
+    pub(in crate::engine::memory) is_armed: bool,
+    /// How many changes are kept.
+    pub(in crate::engine::memory) events: usize,
+    /// Watchers for whom there is something to read.
+    pub(in crate::engine::memory) watchers_behind: usize,
+    /// How many versions the last one of them has yet to pass.
+    pub(in crate::engine::memory) lag: u64,
+}
+
 /// Somebody has come or gone.
 #[derive(Debug)]
 pub(super) enum News {
@@ -102,6 +115,19 @@ impl State {
 
     pub(super) const fn complete(&self) -> Version {
         self.complete
+    }
+
+    /// In a store whose last version is `version`.
+    pub(super) fn backlog(&self, version: Version) -> Backlog {
+        let behind = || self.watchers.values().filter_map(|watcher| watcher.behind);
+        let first = behind().min();
+        let lag = first.map_or(0, |first| version.get() - first.get() + 1);
+        Backlog {
+            is_armed: self.is_armed(),
+            events: self.events,
+            watchers_behind: behind().count(),
+            lag: u64::try_from(lag).unwrap_or_default(),
+        }
     }
 
     /// When it is to be disarmed, if nothing happens until then.

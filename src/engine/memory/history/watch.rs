@@ -4,7 +4,7 @@ use std::{
     fmt,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tokio_stream::Stream;
@@ -15,8 +15,8 @@ use crate::{
         memory::{
             Memory,
             history::{
-                armed, chunk::Chunk, index::WatcherId, interval::Intervals, snapshot::Snapshot,
-                state::Next,
+                armed, chunk::Chunk, index::WatcherId, interval::Intervals, sequencer,
+                snapshot::Snapshot, state::Next,
             },
         },
     },
@@ -48,6 +48,8 @@ pub struct Watch<C: Clock> {
     /// What is being put together.
     item: WatchItem,
     item_bytes: usize,
+    /// Until what the item holds of the snapshot is durable.
+    settling: Option<Settling>,
     /// Whether something is to be told however little it is.
     is_due: bool,
     /// Whether others are let go on first.
@@ -56,6 +58,8 @@ pub struct Watch<C: Clock> {
     quiet_until: UnixMillis,
     quiet: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
+
+type Settling = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
 /// How far a watch is.
 #[derive(Debug)]
@@ -85,6 +89,11 @@ pub(in crate::engine::memory) fn watch<C: Clock>(
 ) -> Result<Watch<C>, Error> {
     let intervals = Arc::new(Intervals::of(&std::mem::take(&mut query.ranges)));
     let history = &memory.history;
+    // First gather what there is: else it could push out where the watch begins,
+    // or the oldest version that it is told.
+    if matches!(query.start, WatchStart::After(_)) && sequencer::step(memory) {
+        history.signal.raise();
+    }
     let mut armed = armed(memory);
     let current = memory.versions.last();
     let (id, cursor) = armed.enter(query.start, current, query.kinds, &intervals)?;
@@ -108,6 +117,7 @@ pub(in crate::engine::memory) fn watch<C: Clock>(
         cursor,
         item: WatchItem::default(),
         item_bytes: 0,
+        settling: None,
         is_due: true,
         yields: false,
         quiet_until: quiet_until(memory.clock.now()),
@@ -124,9 +134,23 @@ impl<C: Clock> Stream for Watch<C> {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
+        if let Some(settling) = &mut watch.settling {
+            let settled = ready!(settling.as_mut().poll(context));
+            watch.settling = None;
+            if let Err(error) = settled {
+                watch.stage = Stage::Ended;
+                return Poll::Ready(Some(Err(error)));
+            }
+            return watch.tell(&Looked::More, context);
+        }
         let looked = match &mut watch.stage {
             Stage::Ended => return Poll::Ready(None),
-            Stage::Snapshot(_) => watch.look_at_snapshot(),
+            Stage::Snapshot(_) => match watch.look_at_snapshot() {
+                // To be told when it is durable: what a snapshot has not,
+                // because it is gone, must not come back either.
+                Ok(_) if watch.settles() => return Pin::new(watch).poll_next(context),
+                looked => looked,
+            },
             Stage::Following => watch.look_at_history(context),
         };
         match looked {
@@ -180,6 +204,17 @@ impl<C: Clock> Watch<C> {
             Box::pin(async move { clock.sleep_until(until).await })
         });
         quiet.as_mut().poll(context).is_ready()
+    }
+
+    /// Whether what was just read of the snapshot has to wait.
+    fn settles(&mut self) -> bool {
+        let memory = self.memory.clone();
+        let rest = memory.barrier();
+        if memory.is_settled(rest) {
+            return false;
+        }
+        self.settling = Some(Box::pin(async move { memory.settled(rest).await }));
+        true
     }
 
     fn look_at_snapshot(&mut self) -> Result<Looked, Version> {

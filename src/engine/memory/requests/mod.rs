@@ -3,11 +3,19 @@
 //! Their ids are looked up under a lock of their own, which calls without an id
 //! never take, and which is not held while a request is carried out: a repeat
 //! that comes meanwhile waits to be woken. Nobody who holds a ticket waits for
-//! another, or for the lock of a shard beyond that of its own change; so no two
-//! can wait for each other.
+//! another, or for a lock beyond those of its own change and, in a store that is
+//! full, of making room for it; nobody who holds one of those waits for a
+//! ticket. So no two can wait for each other.
+//!
+//! A store that is kept tells its journal of a request in one turn with what it
+//! changes, and remembers it before it lets go of the shard: a snapshot, which
+//! reads the requests after all shards, then has whatever was told before it
+//! began.
 
 mod config;
+mod note;
 mod reply;
+mod stored;
 mod window;
 
 #[cfg(test)]
@@ -17,18 +25,25 @@ use std::{future::poll_fn, sync::Arc, task::Poll};
 
 pub use crate::engine::memory::requests::config::Config;
 
-pub(super) use crate::engine::memory::requests::{reply::Reply, window::Window};
+pub(super) use crate::engine::memory::requests::{
+    note::Note,
+    reply::Reply,
+    window::{After, Window},
+};
 
 use crate::{
-    engine::memory::{
-        account::Account,
-        lock::{Lock, Mutex},
-        requests::window::Found,
+    engine::{
+        journal::Record,
+        memory::{
+            account::Account,
+            lock::{Lock, Mutex},
+            requests::window::Found,
+        },
     },
     model::{
         clock::Clock,
         error::Error,
-        once::{Once, RequestId},
+        once::{Content, Once, RequestId},
         time::UnixMillis,
     },
 };
@@ -101,6 +116,61 @@ impl<L: Lock<Window>> Requests<L> {
         .await
     }
 
+    /// Knows a request again that was answered before the store was opened.
+    /// False: the reply cannot be read.
+    pub(super) fn restore(
+        &self,
+        id: &str,
+        content: [u8; 16],
+        reply: &[u8],
+        at: UnixMillis,
+        account: &Account,
+    ) -> bool {
+        let Some(reply) = stored::read(reply) else {
+            return false;
+        };
+        // None of it is remembered any more, and nothing is lost by that.
+        if !self.remembers() {
+            return true;
+        }
+        let after = self.window.with(|window| {
+            let after = window.restore(id, Content::from_bytes(content), reply, at);
+            window.settle(account);
+            after
+        });
+        after.run();
+        true
+    }
+
+    /// The number of the one that was answered last.
+    pub(super) fn last(&self) -> u64 {
+        self.window.with(|window| window.last())
+    }
+
+    /// Shows some of the requests that were answered, after the one of this
+    /// number and up to that of another, as the journal keeps them; the number
+    /// of the last.
+    pub(super) fn each_after(
+        &self,
+        number: u64,
+        up_to: u64,
+        emit: &mut dyn FnMut(Record<'_>),
+    ) -> Option<u64> {
+        let mut bytes = Vec::new();
+        self.window.with(|window| {
+            window.each_after(number, up_to, |id, content, reply, at| {
+                bytes.clear();
+                stored::write(reply, &mut bytes);
+                emit(Record::Remember {
+                    id,
+                    content: *content.as_bytes(),
+                    at,
+                    reply: &bytes,
+                });
+            })
+        })
+    }
+
     /// Lets go of what is over, some at a time; whether that was all.
     pub(super) fn trim(&self, now: UnixMillis, account: &Account) -> bool {
         let mut gone = Vec::new();
@@ -111,6 +181,11 @@ impl<L: Lock<Window>> Requests<L> {
         })
     }
 
+    /// How many are remembered, or run.
+    pub(super) fn count(&self) -> usize {
+        self.window.with(|window| window.count())
+    }
+
     /// What it takes up.
     pub(super) fn bytes(&self) -> usize {
         self.window.with(|window| window.bytes())
@@ -118,15 +193,15 @@ impl<L: Lock<Window>> Requests<L> {
 }
 
 impl<L: Lock<Window>> Ticket<'_, L> {
-    /// Remembers the reply, from `now` on.
-    pub(super) fn keep(mut self, reply: Reply, now: UnixMillis, account: &Account) {
+    /// Remembers the reply, from `now` on. What is left to do comes when no lock
+    /// is held any more.
+    pub(super) fn keep(mut self, reply: Reply, now: UnixMillis, account: &Account) -> After {
         self.is_kept = true;
-        let after = self.requests.window.with(|window| {
+        self.requests.window.with(|window| {
             let after = window.keep(self.id, reply, now);
             window.settle(account);
             after
-        });
-        after.run();
+        })
     }
 }
 

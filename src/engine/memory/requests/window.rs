@@ -24,6 +24,9 @@ use crate::{
 /// How many requests leave at a time at most, since others wait meanwhile.
 const STEP: usize = 64;
 
+/// How many bytes are shown at a time, but for the last reply.
+const STEP_BYTES: usize = 128 << 10;
+
 /// What a request takes up beside its id and its reply: in two tables, which
 /// are half empty when they have just grown.
 const RECORD_BYTES: usize =
@@ -73,7 +76,8 @@ pub(super) enum Found {
 
 /// What is to be done when the lock is not held any more.
 #[derive(Debug, Default)]
-pub(super) struct After {
+#[must_use]
+pub(in crate::engine::memory) struct After {
     /// Who waits.
     pub(super) wake: Vec<Waker>,
     /// Replies that nobody needs any more.
@@ -81,7 +85,7 @@ pub(super) struct After {
 }
 
 impl After {
-    pub(super) fn run(self) {
+    pub(in crate::engine::memory) fn run(self) {
         for waker in self.wake {
             waker.wake();
         }
@@ -170,6 +174,77 @@ impl Window {
         after
     }
 
+    /// Knows a request again that was answered before the store was opened.
+    /// They come in the order in which they were answered, some of them twice.
+    pub(super) fn restore(
+        &mut self,
+        id: &str,
+        content: Content,
+        reply: Reply,
+        at: UnixMillis,
+    ) -> After {
+        let mut after = After::default();
+        match self.known.get(id) {
+            Some(Known::Running { .. }) => return after,
+            Some(Known::Kept { at: known, .. }) if *known >= at => return after,
+            Some(Known::Kept { reply: old, .. }) => {
+                // Its place in the order is left behind, with its old number.
+                self.bytes = self.bytes.saturating_sub(bytes(id, old));
+            }
+            None => {}
+        }
+        self.number += 1;
+        self.bytes += bytes(id, &reply);
+        let name = Arc::<str>::from(id);
+        self.kept.push_back((Arc::clone(&name), self.number));
+        let kept = Known::Kept {
+            content,
+            reply: Arc::new(reply),
+            at,
+            number: self.number,
+        };
+        self.known.insert(name, kept);
+        self.trim(at, &mut after.gone);
+        after
+    }
+
+    /// The number of the request that was answered last.
+    pub(super) const fn last(&self) -> u64 {
+        self.number
+    }
+
+    /// Some of the requests that were answered, in the order in which they were:
+    /// those after the one of this number and up to another. `see` is given
+    /// each; the number of the last; `None`: there are no more.
+    pub(super) fn each_after(
+        &self,
+        number: u64,
+        up_to: u64,
+        mut see: impl FnMut(&str, &Content, &Reply, UnixMillis),
+    ) -> Option<u64> {
+        let from = self.kept.partition_point(|(_, its)| *its <= number);
+        let (mut last, mut seen) = (None, 0);
+        let kept = self.kept.range(from..).take(STEP);
+        for (id, its) in kept.take_while(|(_, its)| *its <= up_to) {
+            if seen >= STEP_BYTES {
+                break;
+            }
+            last = Some(*its);
+            if let Some(Known::Kept {
+                content,
+                reply,
+                at,
+                number,
+            }) = self.known.get(id)
+                && number == its
+            {
+                seen += bytes(id, reply);
+                see(id, content, reply, *at);
+            }
+        }
+        last
+    }
+
     /// A request that runs has changed nothing: the next one is the first.
     pub(super) fn forget(&mut self, id: RequestId<'_>) -> After {
         let stopped = self.stop(id);
@@ -218,6 +293,11 @@ impl Window {
     }
 
     /// What the requests that were answered take up.
+    /// How many it knows.
+    pub(super) fn count(&self) -> usize {
+        self.known.len()
+    }
+
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }

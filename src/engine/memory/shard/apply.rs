@@ -3,12 +3,14 @@
 use crate::{
     engine::memory::{
         record::{self, Record},
+        requests::Note,
         shard::{
             Context, Room, Shard,
             change::{Change, Put, is_large},
             place::{Place, record_bytes},
         },
         slab::Handle,
+        versions::Run,
     },
     model::{
         entry::Entry,
@@ -89,19 +91,47 @@ impl Shard {
     ///
     /// # Errors
     /// What [`Mutation::decide`] refuses, [`Error::ReplyTooLarge`] by `room`,
-    /// and [`Error::MemoryFull`].
+    /// [`Error::MemoryFull`], and what the journal refuses.
     pub(in crate::engine::memory) fn apply(
         &mut self,
-        request: Request<'_>,
+        request: &Request<'_>,
         room: Room,
         context: Context<'_>,
     ) -> Result<Applied, Error> {
-        let mut decision = self.decide(&request, context)?;
+        self.apply_noted(request, room, context, None)
+    }
+
+    /// As [`Self::apply`], with a note for the journal that the change is never
+    /// without, nor the note without the change.
+    ///
+    /// # Errors
+    /// Those of [`Self::apply`].
+    pub(in crate::engine::memory) fn apply_noted(
+        &mut self,
+        request: &Request<'_>,
+        room: Room,
+        context: Context<'_>,
+        note: Option<Note<'_>>,
+    ) -> Result<Applied, Error> {
+        let mut decision = self.decide(request, context)?;
         let before = self.answer(&request.mutation, decision, room)?;
-        let place = self.place(&request, decision, context)?;
-        let mut next = || context.versions.take();
-        self.make_way(&mut decision, &mut next);
-        Ok(self.carry_out(request, decision, place, before, &mut next))
+        let place = match self.place(request, decision, context) {
+            Err(Error::MemoryFull { .. }) if self.sieve.is_some() => {
+                self.place_by_evicting(request, decision, context)?
+            }
+            placed => placed?,
+        };
+        let (mut versions, applied) = match context.journal {
+            None => {
+                let versions = context.versions.take_run(decision.versions());
+                let applied = outcome(&request.mutation, &decision, versions.last(), before);
+                (versions, applied)
+            }
+            Some(journal) => self.enter(journal, request, &decision, before, note, context)?,
+        };
+        self.make_way(&mut decision, &mut versions);
+        self.carry_out(request, decision, place, &mut versions);
+        Ok(applied)
     }
 
     /// What shall be done about a mutation.
@@ -140,10 +170,10 @@ impl Shard {
     pub(in crate::engine::memory) fn make_way(
         &mut self,
         decision: &mut Decision<'_>,
-        next: &mut impl FnMut() -> Version,
+        versions: &mut Run,
     ) {
         if let (Effect::Put { .. }, Found::Expired(handle)) = (decision.effect, decision.found) {
-            self.commit(Change::Expire { handle }, next());
+            self.commit(Change::Expire { handle }, versions.give());
             decision.found = Found::Absent;
         }
     }
@@ -152,62 +182,36 @@ impl Shard {
     /// and nothing is refused any more.
     pub(in crate::engine::memory) fn carry_out(
         &mut self,
-        request: Request<'_>,
+        request: &Request<'_>,
         decision: Decision<'_>,
         place: Place,
-        before: Option<Entry>,
-        next: &mut impl FnMut() -> Version,
-    ) -> Applied {
+        versions: &mut Run,
+    ) {
         match (decision.effect, decision.found) {
             (Effect::Put { value, deadline }, found) => {
-                let number = match request.mutation.change {
-                    mutation::Change::Increment(_) => value.number(),
-                    _ => None,
-                };
-                let large = request.large;
                 let put = Put {
                     key: request.mutation.key,
                     hash: request.hash,
                     value,
-                    large: place
-                        .is_outside
-                        .then(|| large.unwrap_or_else(|| value.to_value())),
+                    large: place.is_outside.then(|| {
+                        let large = request.large.clone();
+                        large.unwrap_or_else(|| value.to_value())
+                    }),
                     deadline,
                     replaced: found.handle(),
                     in_place: place.in_place,
                     bytes: record_bytes(request.mutation.key, value, place.is_outside),
                 };
-                let version = next();
-                self.commit(Change::Put(put), version);
-                Applied {
-                    version: Some(version),
-                    deadline,
-                    number,
-                    entry: before,
-                    ..Applied::default()
-                }
+                self.commit(Change::Put(put), versions.give());
             }
             (Effect::Remove, Found::Present(handle)) => {
-                let version = next();
-                self.commit(Change::Delete { handle }, version);
-                Applied {
-                    version: Some(version),
-                    entry: before,
-                    ..Applied::default()
-                }
+                self.commit(Change::Delete { handle }, versions.give());
             }
             (Effect::Retime { deadline }, Found::Present(handle)) => {
+                self.visit(Some(handle));
                 self.retime(handle, deadline);
-                Applied {
-                    retimed: true,
-                    entry: before.map(|entry| with_deadline(entry, deadline)),
-                    ..Applied::default()
-                }
             }
-            (Effect::Remove | Effect::Retime { .. } | Effect::Nothing, _) => Applied {
-                entry: before,
-                ..Applied::default()
-            },
+            (Effect::Remove | Effect::Retime { .. } | Effect::Nothing, _) => {}
         }
     }
 
@@ -260,11 +264,50 @@ impl Shard {
         }
     }
 
-    fn retime(&mut self, handle: Handle, deadline: Option<UnixMillis>) {
+    pub(super) fn retime(&mut self, handle: Handle, deadline: Option<UnixMillis>) {
+        if self.is_cut() {
+            self.keep_as_it_is(handle);
+        }
         record::write_deadline(self.slab.slot_mut(handle), deadline);
         if let Some(deadline) = deadline {
             self.wheel.register(handle, deadline, &mut self.slab);
         }
+    }
+}
+
+/// What a change is answered, given the last version that it takes and the entry
+/// that was read for the answer.
+pub(in crate::engine::memory) fn outcome(
+    mutation: &Mutation<'_>,
+    decision: &Decision<'_>,
+    version: Option<Version>,
+    before: Option<Entry>,
+) -> Applied {
+    match (decision.effect, decision.found) {
+        (Effect::Put { value, deadline }, _) => Applied {
+            version,
+            deadline,
+            number: match mutation.change {
+                mutation::Change::Increment(_) => value.number(),
+                _ => None,
+            },
+            entry: before,
+            ..Applied::default()
+        },
+        (Effect::Remove, Found::Present(_)) => Applied {
+            version,
+            entry: before,
+            ..Applied::default()
+        },
+        (Effect::Retime { deadline }, Found::Present(_)) => Applied {
+            retimed: true,
+            entry: before.map(|entry| with_deadline(entry, deadline)),
+            ..Applied::default()
+        },
+        (Effect::Remove | Effect::Retime { .. } | Effect::Nothing, _) => Applied {
+            entry: before,
+            ..Applied::default()
+        },
     }
 }
 

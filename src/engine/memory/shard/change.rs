@@ -24,6 +24,8 @@ pub(super) enum Change<'a> {
     Delete { handle: Handle },
     /// An entry is removed because its deadline has passed.
     Expire { handle: Handle },
+    /// An entry is removed to make room.
+    Evict { handle: Handle },
 }
 
 /// What to store, and where.
@@ -43,6 +45,18 @@ pub(super) struct Put<'a> {
     pub(super) bytes: usize,
 }
 
+impl Change<'_> {
+    /// The entry that is there, and will not be as it is.
+    const fn replaces(&self) -> Option<Handle> {
+        match self {
+            Change::Put(put) => put.replaced,
+            Change::Delete { handle } | Change::Expire { handle } | Change::Evict { handle } => {
+                Some(*handle)
+            }
+        }
+    }
+}
+
 /// Whether a value of so many bytes stands outside of its slot.
 pub(in crate::engine::memory) const fn is_large(value_bytes: usize) -> bool {
     value_bytes > INLINE_BYTES_MAX
@@ -53,6 +67,16 @@ impl Shard {
     /// existence passes here, in the order of versions; what follows changes (a
     /// history, a journal) has its place here.
     pub(super) fn commit(&mut self, change: Change<'_>, version: Version) {
+        match change {
+            Change::Expire { .. } => self.counts.expired += 1,
+            Change::Evict { .. } => self.counts.evicted += 1,
+            Change::Put(_) | Change::Delete { .. } => {}
+        }
+        if let Some(handle) = change.replaces()
+            && self.is_cut()
+        {
+            self.keep_as_it_is(handle);
+        }
         if self.recorder.is_armed() {
             self.commit_and_record(change, version);
         } else {
@@ -61,11 +85,13 @@ impl Shard {
     }
 
     fn commit_and_record(&mut self, change: Change<'_>, version: Version) {
-        let (kind, there) = match &change {
-            Change::Put(put) => (EventKind::Put, put.replaced),
-            Change::Delete { handle } => (EventKind::Delete, Some(*handle)),
-            Change::Expire { handle } => (EventKind::Expire, Some(*handle)),
+        let kind = match &change {
+            Change::Put(_) => EventKind::Put,
+            Change::Delete { .. } => EventKind::Delete,
+            Change::Expire { .. } => EventKind::Expire,
+            Change::Evict { .. } => EventKind::Evict,
         };
+        let there = change.replaces();
         let large = there.and_then(|handle| self.large(handle));
         let before = there.map_or(&[][..], |handle| record::whole(self.slab.slot(handle)));
         self.recorder.open(kind, version, before, large);
@@ -79,7 +105,7 @@ impl Shard {
     fn make(&mut self, change: Change<'_>, version: Version) -> Option<Handle> {
         match change {
             Change::Put(put) => self.store(put, version),
-            Change::Delete { handle } | Change::Expire { handle } => {
+            Change::Delete { handle } | Change::Expire { handle } | Change::Evict { handle } => {
                 self.remove(handle);
                 None
             }
@@ -88,6 +114,7 @@ impl Shard {
 
     fn store(&mut self, put: Put<'_>, version: Version) -> Option<Handle> {
         let key = put.key.as_bytes();
+        let before = put.replaced.map(|there| self.unmark(there));
         let handle = self.find_slot(&put)?;
         let mut number = [0; 8];
         let payload = match put.large {
@@ -96,6 +123,7 @@ impl Shard {
         };
         let slot = self.slab.slot_mut(handle);
         record::write(slot, key, put.value.kind(), payload, version, put.deadline);
+        self.mark_stored(handle, before);
         if put.replaced.is_none() {
             self.order.insert(key, handle, &self.slab);
             let (slab, hasher) = (&self.slab, &self.hasher);
@@ -125,6 +153,7 @@ impl Shard {
     }
 
     fn remove(&mut self, handle: Handle) {
+        self.unmark(handle);
         self.drop_external(handle);
         let (slab, hasher) = (&self.slab, &self.hasher);
         let key = slab.key(handle);

@@ -49,6 +49,7 @@ impl Shard {
                 .find(hash(&self.hasher, key), |other| self.slab.key(other) == key);
             assert_eq!(there, Some(handle));
         }
+        self.check_marks(ordered.iter().copied());
         let usage = self.usage();
         let MemoryUsage {
             slab,

@@ -3,9 +3,16 @@
 
 mod apply;
 mod change;
+mod counts;
+mod cut;
 mod demand;
+mod emit;
+mod enter;
+mod evict;
+mod load;
 mod place;
 mod scan;
+mod sieve;
 mod snapshot;
 mod sweep;
 
@@ -17,19 +24,24 @@ use std::{hash::BuildHasher, sync::Arc};
 use foldhash::quality::RandomState;
 
 use crate::{
-    engine::memory::{
-        account::{Account, MemoryUsage},
-        external::Externals,
-        history::recorder::{Recorder, Signal},
-        order::Order,
-        record::{self, Payload, Record},
-        slab::{Handle, Slab},
-        table::Table,
-        versions::Versions,
-        wheel::Wheel,
+    engine::{
+        journal::Journal,
+        memory::{
+            account::{Account, MemoryUsage},
+            config::Eviction,
+            external::Externals,
+            history::recorder::{Recorder, Signal},
+            order::Order,
+            record::{self, Payload, Record},
+            shard::{enter::Entered, sieve::Sieve},
+            slab::{Handle, Slab},
+            table::Table,
+            versions::Versions,
+            wheel::Wheel,
+        },
     },
     model::{
-        entry::{self, Entry, EntryRef},
+        entry::{self, Entry, EntryRef, EntrySeen},
         error::Error,
         expiry::ExpiryRules,
         key::Key,
@@ -40,8 +52,12 @@ use crate::{
 };
 
 pub(super) use crate::engine::memory::shard::{
-    apply::{Decision, Request},
+    apply::{Decision, Request, outcome},
+    counts::Counts,
+    cut::{Cut, Held},
     demand::Demand,
+    evict::Given,
+    load::Kept,
     place::Place,
     scan::{Scan, Scanned},
     snapshot::{Look, Looked},
@@ -57,6 +73,13 @@ pub(super) struct Shard {
     externals: Externals,
     hasher: RandomState,
     recorder: Recorder,
+    counts: Counts,
+    /// Who makes room; `None`: nobody does.
+    sieve: Option<Sieve>,
+    entered: Entered,
+    /// Backups that have yet to read of it, and what they need from before a
+    /// change.
+    cuts: Vec<Cut>,
     /// What the account of the store knows of this shard.
     settled: u64,
     /// Large values that are gone, to be freed when the lock is not held.
@@ -70,6 +93,19 @@ pub(super) struct Context<'a> {
     pub(super) rules: ExpiryRules,
     pub(super) versions: &'a Versions,
     pub(super) account: &'a Account,
+    /// Bytes that were set aside for this change.
+    pub(super) claimed: u64,
+    /// Told of every change before it is made; `None`: nothing is kept.
+    pub(super) journal: Option<&'a Journal>,
+}
+
+impl Context<'_> {
+    /// There is no memory for a change.
+    pub(super) const fn full(&self) -> Error {
+        Error::MemoryFull {
+            memory_max: self.account.memory_max(),
+        }
+    }
 }
 
 /// How many bytes the entry in an answer may have.
@@ -99,7 +135,12 @@ impl Room {
 
 impl Shard {
     /// An empty one, whose changes are told to `signal` while it is armed.
-    pub(super) fn new(now: UnixMillis, hasher: RandomState, signal: Arc<Signal>) -> Self {
+    pub(super) fn new(
+        now: UnixMillis,
+        hasher: RandomState,
+        signal: Arc<Signal>,
+        eviction: Eviction,
+    ) -> Self {
         Self {
             slab: Slab::new(),
             table: Table::new(),
@@ -108,6 +149,13 @@ impl Shard {
             externals: Externals::default(),
             hasher,
             recorder: Recorder::new(signal),
+            counts: Counts::default(),
+            sieve: match eviction {
+                Eviction::None => None,
+                Eviction::Sieve => Some(Sieve::default()),
+            },
+            entered: Entered::default(),
+            cuts: Vec::new(),
             settled: 0,
             gone: Vec::new(),
         }
@@ -118,47 +166,57 @@ impl Shard {
     /// # Errors
     /// [`Error::ReplyTooLarge`] by `room`.
     pub(super) fn get(
-        &self,
+        &mut self,
         read: Read<'_>,
         hash: u64,
         now: UnixMillis,
         room: Room,
     ) -> Result<Option<Entry>, Error> {
-        let Some(record) = self
-            .find(read.key, hash)
+        let found = self.find(read.key, hash);
+        self.visit(found);
+        let Some(record) = found
             .and_then(|handle| self.record(handle))
             .filter(|record| !record.is_expired(now))
         else {
+            self.counts.miss();
             return Ok(None);
         };
+        self.counts.hit();
         room.check(self.reply_bytes(&record, read.omit_value))?;
         Ok(Some(self.entry(&record, read.omit_value)))
     }
 
-    /// What `view` makes of the entry under a key, where it lies.
+    /// The entry under a key, where it lies.
     ///
     /// # Errors
-    /// The entry, when its value is large: it is to be viewed without the lock.
-    pub(super) fn view<T, F: FnOnce(Option<EntryRef<'_>>) -> T>(
-        &self,
+    /// [`Error::ReplyTooLarge`].
+    pub(super) fn see(
+        &mut self,
         read: Read<'_>,
         hash: u64,
         now: UnixMillis,
-        view: F,
-    ) -> Result<T, (Entry, F)> {
-        let Some(record) = self
-            .find(read.key, hash)
+        room: Room,
+    ) -> Result<Option<EntrySeen<'_>>, Error> {
+        let found = self.find(read.key, hash);
+        self.visit(found);
+        let Some(record) = found
             .and_then(|handle| self.record(handle))
             .filter(|record| !record.is_expired(now))
         else {
-            return Ok(view(None));
+            self.counts.miss();
+            return Ok(None);
         };
+        self.counts.hit();
+        room.check(self.reply_bytes(&record, read.omit_value))?;
         let value = match record.payload {
             _ if read.omit_value => None,
             Payload::Inline(bytes) => record.value_bytes(bytes),
-            Payload::External(_) => return Err((self.entry(&record, false), view)),
+            Payload::External(_) => {
+                let entry = self.entry(&record, false);
+                return Ok(Some(EntrySeen::Shared(entry)));
+            }
         };
-        Ok(view(Some(EntryRef {
+        Ok(Some(EntrySeen::Here(EntryRef {
             key: record.key,
             value,
             version: record.version,
@@ -195,6 +253,11 @@ impl Shard {
         }
     }
 
+    /// What it has counted.
+    pub(super) const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
     /// The changes that it records, or would if it were armed.
     pub(super) const fn recorder(&mut self) -> &mut Recorder {
         &mut self.recorder
@@ -220,7 +283,7 @@ impl Shard {
             + self.externals.bytes()
     }
 
-    fn find(&self, key: Key<'_>, hash: u64) -> Option<Handle> {
+    pub(super) fn find(&self, key: Key<'_>, hash: u64) -> Option<Handle> {
         let key = key.as_bytes();
         self.table.find(hash, |handle| self.slab.key(handle) == key)
     }
@@ -246,6 +309,11 @@ impl Shard {
         };
         record.entry(value)
     }
+}
+
+/// What is stored under, as a key: only keys come in.
+fn key_of(bytes: &[u8]) -> Option<Key<'_>> {
+    Key::new(str::from_utf8(bytes).ok()?, Key::BYTES_LIMIT).ok()
 }
 
 /// The hash of a key, by which its shard, its segment and its bucket are found.

@@ -67,9 +67,7 @@ impl Shard {
             in_place,
             is_outside,
         };
-        let full = || Error::MemoryFull {
-            memory_max: context.account.memory_max(),
-        };
+        let full = || context.full();
         let slot_bytes = found.handle().map_or(0, |handle| self.slot_bytes(handle));
         let freed = self.frees(found);
         if is_outside && freed == 0 && !self.externals.has_room() {
@@ -85,7 +83,7 @@ impl Shard {
         };
         let admits = |slab_bytes: usize| {
             let growth = slab_bytes.saturating_add(taken).saturating_sub(freed);
-            context.account.admits(growth)
+            context.account.admits(growth, context.claimed)
         };
         match found {
             // What expires leaves a slot of this size.

@@ -2,9 +2,12 @@
 
 use smallvec::SmallVec;
 
-use crate::engine::memory::{
-    shard::{Context, Shard, change::Change},
-    slab::Handle,
+use crate::{
+    engine::memory::{
+        shard::{Context, Shard, change::Change},
+        slab::Handle,
+    },
+    model::event::EventKind,
 };
 
 /// How many entries a step removes at most.
@@ -23,7 +26,8 @@ pub(in crate::engine::memory) struct Swept {
 }
 
 impl Shard {
-    /// One step of the sweep. Each removal takes a version.
+    /// One step of the sweep. Each removal takes a version. What the journal does
+    /// not take now is left for later.
     pub(in crate::engine::memory) fn sweep(&mut self, context: Context<'_>) -> Swept {
         let mut work = STEP_WORK;
         // Found first, then removed: so the reads of the slots, far apart in
@@ -34,17 +38,33 @@ impl Shard {
         {
             due.push(handle);
         }
-        let mut removed = 0;
-        for handle in due {
-            match self.record(handle).and_then(|record| record.deadline) {
-                Some(deadline) if deadline <= context.now => {
-                    let version = context.versions.take();
-                    self.commit(Change::Expire { handle }, version);
-                    removed += 1;
+        due.retain(
+            |handle| match self.record(*handle).and_then(|record| record.deadline) {
+                Some(deadline) if deadline <= context.now => true,
+                Some(deadline) => {
+                    self.wheel.register(*handle, deadline, &mut self.slab);
+                    false
                 }
-                Some(deadline) => self.wheel.register(handle, deadline, &mut self.slab),
-                None => {}
+                None => false,
+            },
+        );
+        let removed = due.len();
+        let expired = |handle: &Handle| (EventKind::Expire, *handle);
+        let expired: SmallVec<[_; STEP_ENTRIES]> = due.iter().map(expired).collect();
+        let Ok(mut versions) = self.enter_removals(&expired, context) else {
+            for handle in due {
+                self.wheel.register(handle, context.now, &mut self.slab);
             }
+            return Swept {
+                removed: 0,
+                is_done: true,
+            };
+        };
+        for handle in due {
+            let deadline = self.record(handle).and_then(|record| record.deadline);
+            let deadline = deadline.unwrap_or(context.now);
+            self.counts.swept(context.now.since(deadline));
+            self.commit(Change::Expire { handle }, versions.give());
         }
         let is_done = self.wheel.is_idle(context.now);
         if is_done {

@@ -2,6 +2,9 @@
 
 mod class;
 mod page;
+mod walk;
+
+pub(super) use crate::engine::memory::slab::walk::{Hand, Sparse};
 
 use crate::engine::memory::{
     record,
@@ -129,8 +132,13 @@ impl Slab {
             NONE_PAGE => self.add_page(class, class::slot_bytes(bytes))?,
             number => number,
         };
+        self.take_from(number)
+    }
+
+    /// A free slot of this page, which is in the list of those that have some.
+    fn take_from(&mut self, number: u32) -> Option<Handle> {
         let page = self.page_mut(number)?;
-        let (before, was_empty) = (page.bytes(), page.is_empty());
+        let (before, was_empty, class) = (page.bytes(), page.is_empty(), page.class);
         let slot = page.take()?;
         let (after, is_full) = (page.bytes(), page.is_full());
         self.page_bytes += after - before;

@@ -101,10 +101,29 @@ impl Page {
         usize::from(self.capacity.saturating_sub(self.used))
     }
 
+    /// How many slots are used.
+    pub(super) fn slots_used(&self) -> usize {
+        usize::from(self.used)
+    }
+
+    /// How many slots were used and are free again: they take up no more bytes.
+    pub(super) fn slots_freed(&self) -> usize {
+        usize::from(self.unused_from.saturating_sub(self.used))
+    }
+
+    /// How many slots were ever used: the first ones.
+    pub(super) const fn slots_touched(&self) -> u16 {
+        self.unused_from
+    }
+
+    /// The bytes of a slot.
+    pub(super) const fn slot_bytes(&self) -> usize {
+        self.slot_bytes
+    }
+
     /// How many more bytes it takes up when so many more slots are used.
     pub(super) fn growth_of(&self, slots: usize) -> usize {
-        let used_before = usize::from(self.unused_from.saturating_sub(self.used));
-        let fresh = u16::try_from(slots.saturating_sub(used_before)).unwrap_or(u16::MAX);
+        let fresh = u16::try_from(slots.saturating_sub(self.slots_freed())).unwrap_or(u16::MAX);
         self.bytes_when_unused_from(self.unused_from.saturating_add(fresh)) - self.bytes()
     }
 

@@ -1,6 +1,11 @@
 //! The engine as a whole, against a plain model and by example.
 
+mod evicting;
+mod evicting_races;
+mod figures;
 mod full;
+mod image;
+mod kept;
 mod model;
 mod once;
 mod races;
@@ -13,7 +18,7 @@ mod whole;
 use crate::{
     engine::{
         Engine,
-        memory::{Config, Memory, history, requests, sweep},
+        memory::{Config, Eviction, Memory, history, requests, sweep},
     },
     model::{
         clock::held::HeldClock,
@@ -29,20 +34,42 @@ use crate::{
 
 const START: u64 = 1_700_000_000_000;
 
-/// A store that may take up so many bytes, and its clock.
+/// A store that may take up so many bytes, and its clock. It refuses more.
 pub(in crate::engine::memory) fn store(
     memory_max: u64,
     shards: usize,
 ) -> (Memory<HeldClock>, HeldClock) {
     let clock = HeldClock::at(UnixMillis::new(START));
+    (
+        Memory::open(config(memory_max, shards), clock.clone()),
+        clock,
+    )
+}
+
+/// The same, where entries make room for more.
+pub(in crate::engine::memory) fn evicting(
+    memory_max: u64,
+    shards: usize,
+) -> (Memory<HeldClock>, HeldClock) {
+    let clock = HeldClock::at(UnixMillis::new(START));
     let config = Config {
+        eviction: Eviction::Sieve,
+        ..config(memory_max, shards)
+    };
+    (Memory::open(config, clock.clone()), clock)
+}
+
+fn config(memory_max: u64, shards: usize) -> Config {
+    Config {
         memory_max,
         shards,
         requests: requests::Config::default(),
         expiry: ExpiryRules::default(),
         history: history::Config::default(),
-    };
-    (Memory::open(config, clock.clone()), clock)
+        eviction: Eviction::None,
+        eviction_entries_max: 100_000,
+        backup_held_bytes_max: 64 << 20,
+    }
 }
 
 fn block<F: Future>(future: F) -> F::Output {

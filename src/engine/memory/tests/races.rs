@@ -69,7 +69,7 @@ fn put(store: &Store, name: &str, expiry: Expiry) -> Applied {
         },
         condition: None,
     };
-    store.apply(mutation).unwrap()
+    store.apply(mutation).0.unwrap()
 }
 
 fn read(name: &str) -> Read<'_> {
@@ -225,13 +225,13 @@ fn what_expires_while_it_is_written_is_removed_once_and_what_is_new_stays() {
             let store = Arc::clone(&store);
             thread::spawn(move || put(&store, "a", Expiry::Never).version.unwrap())
         };
-        let seen = number(store.read(read("a")).unwrap().as_ref());
+        let seen = number(store.read(read("a")).0.unwrap().as_ref());
         let version = writer.join().unwrap();
         for sweeper in sweepers {
             sweeper.join().unwrap();
         }
         assert!(seen == 0 || seen == 1);
-        let entry = store.read(read("a")).unwrap().unwrap();
+        let entry = store.read(read("a")).0.unwrap().unwrap();
         assert_eq!(entry.version(), version, "what is new stays");
         // One version for the removal, and one for what is new.
         assert_eq!(store.versions.last().get(), begun + 2);

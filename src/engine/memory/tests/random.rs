@@ -3,13 +3,16 @@
 //! that are broken on purpose, the same comparison finds the fault.
 
 use proptest::prelude::*;
+use tempfile::TempDir;
 
 use crate::{
     engine::{
         Engine, ListQuery,
+        journal::Durability,
         memory::{
-            Config, Memory, history, requests, sweep,
+            Config, Eviction, Memory, history, requests, sweep,
             tests::{
+                kept,
                 model::{self, Model},
                 steps::{Does, Holds, If, Listing, Op, Step, When, step},
             },
@@ -55,6 +58,8 @@ enum Fault {
 /// The engine and the model, side by side.
 struct Pair {
     memory: Memory<HeldClock>,
+    /// Where it is kept, if it is.
+    dir: Option<TempDir>,
     clock: HeldClock,
     model: Model,
     fault: Fault,
@@ -75,24 +80,44 @@ impl Pair {
     fn new(fault: Fault) -> Self {
         let late = u64::from(fault == Fault::Expiry);
         let clock = HeldClock::at(UnixMillis::new(START - late));
-        let config = Config {
-            memory_max: u64::MAX,
-            shards: 2,
-            requests: requests::Config::default(),
-            expiry: ExpiryRules {
-                default_ttl_ms: model::DEFAULT_TTL_MS,
-                ttl_ms_max: model::TTL_MS_MAX,
-            },
-            history: history::Config::default(),
-        };
-        let memory = Memory::open(config, clock.clone());
+        let memory = Memory::open(config(), clock.clone());
         let model = Model::new(START, memory.describe().version);
         Self {
             memory,
+            dir: None,
             clock,
             model,
             fault,
         }
+    }
+
+    /// The same in a store that is kept.
+    fn kept() -> Self {
+        let mut pair = Self::new(Fault::None);
+        let dir = TempDir::new().unwrap();
+        pair.memory = pair.opened(&dir);
+        pair.model = Model::new(START, pair.memory.describe().version);
+        pair.dir = Some(dir);
+        pair
+    }
+
+    fn opened(&self, dir: &TempDir) -> Memory<HeldClock> {
+        let journal = kept::journal(dir.path(), Durability::Os);
+        Memory::load(config(), journal, self.clock.clone(), &mut |_| {}).unwrap()
+    }
+
+    fn reopen(&mut self) -> Result<(), String> {
+        if let Some(dir) = self.dir.take() {
+            block(self.memory.close()).map_err(|error| format!("{error:?}"))?;
+            self.memory = self.opened(&dir);
+            let version = self.memory.describe().version.get();
+            if version < self.model.version {
+                return Err("versions went back".to_owned());
+            }
+            self.model.version = version;
+            self.dir = Some(dir);
+        }
+        Ok(())
     }
 
     fn step(&mut self, step: &Step) -> Result<(), String> {
@@ -124,6 +149,7 @@ impl Pair {
                 sweep::step(&self.memory, shard % 2);
                 self.swept(false)?;
             }
+            Step::Reopen => self.reopen()?,
             Step::SweepAll => {
                 for shard in 0..2 {
                     while !sweep::step(&self.memory, shard) {}
@@ -284,7 +310,7 @@ impl Pair {
             self.memory.account.settle(8, 0);
         }
         if self.fault == Fault::Version {
-            self.memory.versions.take();
+            self.memory.versions.take_run(1);
         }
         let there = self.held();
         let now = self.model.now;
@@ -324,6 +350,9 @@ impl Pair {
     }
 
     fn compare(&self) -> Result<(), String> {
+        // Of a sweep nobody waits for the end.
+        let settled = block(self.memory.settled(self.memory.barrier()));
+        settled.map_err(|error| format!("{error:?}"))?;
         let held: Vec<_> = self.held().into_values().collect();
         let expected: Vec<_> = self
             .model
@@ -345,6 +374,22 @@ impl Pair {
             "count"
         );
         Ok(())
+    }
+}
+
+fn config() -> Config {
+    Config {
+        memory_max: u64::MAX,
+        // Everything is marked, and nothing ever makes room.
+        eviction: Eviction::Sieve,
+        shards: 2,
+        requests: requests::Config::default(),
+        expiry: ExpiryRules {
+            default_ttl_ms: model::DEFAULT_TTL_MS,
+            ttl_ms_max: model::TTL_MS_MAX,
+        },
+        history: history::Config::default(),
+        ..Config::default()
     }
 }
 
@@ -383,12 +428,30 @@ fn compare(fault: Fault, steps: &[Step]) -> Result<(), String> {
     steps.iter().try_for_each(|step| pair.step(step))
 }
 
+fn compare_kept(steps: &[Step]) -> Result<(), String> {
+    let mut pair = Pair::kept();
+    steps.iter().try_for_each(|step| pair.step(step))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_engine_does_what_a_plain_map_does(steps in prop::collection::vec(step(), 1..120)) {
         if let Err(difference) = compare(Fault::None, &steps) {
+            return Err(TestCaseError::fail(difference));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_store_that_is_kept_and_opened_again_does_the_same(
+        steps in prop::collection::vec(prop_oneof![12 => step(), 1 => Just(Step::Reopen)], 1..120),
+    ) {
+        if let Err(difference) = compare_kept(&steps) {
             return Err(TestCaseError::fail(difference));
         }
     }

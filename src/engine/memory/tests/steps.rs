@@ -21,6 +21,8 @@ pub(super) enum Step {
     Meet(u64),
     Sweep(usize),
     SweepAll,
+    /// Ends the store and opens it again, where it is kept.
+    Reopen,
 }
 
 #[derive(Clone, Debug)]

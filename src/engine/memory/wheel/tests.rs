@@ -84,15 +84,19 @@ impl Fixture {
     fn check(&self) {
         self.wheel.check(&self.slab);
         if self.wheel.is_idle(UnixMillis::new(self.now)) {
-            let swept = self.now / TICK_MS * TICK_MS;
-            let late = self
-                .deadlines
-                .values()
-                .flatten()
-                .find(|deadline| **deadline <= swept);
+            let swept = self.now / TICK_MS;
+            let mut deadlines = self.deadlines.values().flatten();
+            let late = deadlines.find(|deadline| found_at(**deadline) <= swept);
             assert_eq!(late, None, "not removed in time");
         }
     }
+}
+
+/// The tick at which what expires then is found at the latest: the next whole
+/// one, or the one after where that would read as no registration.
+fn found_at(deadline: u64) -> u64 {
+    let tick = deadline.div_ceil(TICK_MS);
+    tick + u64::from(tick.is_multiple_of(1 << 31))
 }
 
 fn ahead() -> impl Strategy<Value = Option<u64>> {
@@ -134,6 +138,19 @@ proptest! {
         fixture.sweep(usize::MAX, 64);
         fixture.check();
         prop_assert!(fixture.deadlines.values().flatten().next().is_none());
+    }
+}
+
+#[test]
+fn a_tick_that_reads_as_no_registration_is_found_with_the_next() {
+    let edge = (7 << 31) * TICK_MS;
+    let mut fixture = Fixture::new(edge - 3 * TICK_MS);
+    fixture.add(Some(2 * TICK_MS + 1));
+    for (now, left) in [(edge - TICK_MS, 1), (edge, 1), (edge + TICK_MS, 0)] {
+        fixture.now = now;
+        fixture.sweep(usize::MAX, 64);
+        fixture.check();
+        assert_eq!(fixture.deadlines.len(), left, "{now}");
     }
 }
 

@@ -7,7 +7,7 @@ use prost::Message;
 
 use super::*;
 use crate::{
-    grpc::wire::request,
+    calls::wire::request,
     proto::{self, set_request, value},
 };
 

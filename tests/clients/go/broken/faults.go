@@ -44,6 +44,41 @@ var faults = []struct {
 	{"batch-result-missing", "batch", onReply(func(reply *pb.BatchResponse) {
 		reply.Results = reply.Results[min(1, len(reply.Results)):]
 	})},
+	{"checks-ignored", "transact", onRequest(func(transact *pb.TransactRequest) { transact.Checks = nil })},
+	{"transaction-in-halves", "transact", transactionInHalves},
+	{"transaction-result-missing", "transact", onReply(func(reply *pb.TransactResponse) {
+		reply.Results = reply.Results[1:]
+	})},
+	{"request-id-ignored", "request id", onRequest(func(increment *pb.IncrementRequest) {
+		increment.RequestId = ""
+	})},
+	{"pipeline-id-lost", "pipeline", onReply(func(reply *pb.PipelineResponse) { reply.Id = 0 })},
+	{"pipeline-failure-hidden", "pipeline", onReply(func(reply *pb.PipelineResponse) {
+		reply.Failure = nil
+	})},
+	{"pipeline-write-lost", "pipeline", onRequest(func(list *pb.PipelineRequest) {
+		for _, operation := range list.Operations {
+			if set := operation.GetSet(); set != nil {
+				set.Key += "/lost"
+			}
+		}
+	})},
+	{"watch-snapshot-empty", "watch resume", onReply(func(reply *pb.WatchResponse) {
+		reply.SnapshotEntries = nil
+	})},
+	{"watch-resumed-with-a-gap", "watch resume", onRequest(func(watch *pb.WatchRequest) {
+		if _, resumed := watch.Start.(*pb.WatchRequest_AfterVersion); resumed {
+			watch.Start = nil
+		}
+	})},
+	{"watch-events-repeated", "watch resume", onReply(func(reply *pb.WatchResponse) {
+		reply.Events = append(reply.Events, reply.Events...)
+	})},
+	{"watch-expiry-not-told", "watch resume", onReply(func(reply *pb.WatchResponse) {
+		reply.Events = slices.DeleteFunc(reply.Events, func(event *pb.Event) bool {
+			return event.Type == pb.EventType_EVENT_TYPE_EXPIRE
+		})
+	})},
 	{"list-unordered", "list", onReply(func(page *pb.ListResponse) { slices.Reverse(page.Entries) })},
 	{"list-duplicated", "list", onReply(func(page *pb.ListResponse) {
 		for i := range page.Entries {
@@ -100,6 +135,19 @@ func setLost(request any, ask func() (any, error)) (any, error) {
 	if set, is := request.(*pb.SetRequest); is {
 		set.Key = "lost"
 		set.Condition = nil
+	}
+	return ask()
+}
+
+// transactionInHalves does the first operation whether the checks hold or not.
+func transactionInHalves(request any, ask func() (any, error)) (any, error) {
+	if transact, is := request.(*pb.TransactRequest); is {
+		checks, operations := transact.Checks, transact.Operations
+		transact.Checks, transact.Operations = nil, operations[:1]
+		if reply, err := ask(); err != nil {
+			return reply, err
+		}
+		transact.Checks, transact.Operations = checks, operations
 	}
 	return ask()
 }

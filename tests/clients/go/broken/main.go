@@ -5,7 +5,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 
@@ -57,6 +59,11 @@ func serve(name, address string) error {
 		) (any, error) {
 			return breakIt(request, func() (any, error) { return handler(ctx, request) })
 		}),
+		grpc.StreamInterceptor(func(
+			service any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler,
+		) error {
+			return handler(service, brokenStream{stream, breakIt})
+		}),
 	)
 	pb.RegisterKvServiceServer(server, kv{to: pb.NewKvServiceClient(connection)})
 	pb.RegisterAdminServiceServer(server, admin{to: pb.NewAdminServiceClient(connection)})
@@ -97,6 +104,79 @@ func (s kv) Batch(ctx context.Context, request *pb.BatchRequest) (*pb.BatchRespo
 
 func (s kv) List(ctx context.Context, request *pb.ListRequest) (*pb.ListResponse, error) {
 	return s.to.List(ctx, request)
+}
+
+func (s kv) Transact(ctx context.Context, request *pb.TransactRequest) (*pb.TransactResponse, error) {
+	return s.to.Transact(ctx, request)
+}
+
+func (s kv) Watch(request *pb.WatchRequest, from grpc.ServerStreamingServer[pb.WatchResponse]) error {
+	to, err := s.to.Watch(from.Context(), request)
+	if err != nil {
+		return err
+	}
+	return replies(to, from.Send)
+}
+
+func (s kv) Pipeline(from grpc.BidiStreamingServer[pb.PipelineRequest, pb.PipelineResponse]) error {
+	ctx, cancel := context.WithCancel(from.Context())
+	defer cancel()
+	to, err := s.to.Pipeline(ctx)
+	if err != nil {
+		return err
+	}
+	go func() {
+		for {
+			list, err := from.Recv()
+			switch {
+			case errors.Is(err, io.EOF):
+				_ = to.CloseSend()
+				return
+			case err != nil || to.Send(list) != nil:
+				cancel()
+				return
+			}
+		}
+	}()
+	return replies(to, from.Send)
+}
+
+// replies hands on what comes, until its end.
+func replies[Reply any](to interface{ Recv() (*Reply, error) }, send func(*Reply) error) error {
+	for {
+		reply, err := to.Recv()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		if err := send(reply); err != nil {
+			return err
+		}
+	}
+}
+
+// brokenStream breaks each message of a stream as if it came or went alone.
+type brokenStream struct {
+	grpc.ServerStream
+	breakIt fault
+}
+
+func (s brokenStream) RecvMsg(request any) error {
+	if err := s.ServerStream.RecvMsg(request); err != nil {
+		return err
+	}
+	_, err := s.breakIt(request, func() (any, error) { return nil, nil })
+	return err
+}
+
+func (s brokenStream) SendMsg(reply any) error {
+	reply, err := s.breakIt(nil, func() (any, error) { return reply, nil })
+	if err != nil {
+		return err
+	}
+	return s.ServerStream.SendMsg(reply)
 }
 
 type admin struct {

@@ -156,9 +156,9 @@ func (c client) counter() (string, error) {
 func (c client) batch() (string, error) {
 	key := c.prefix + "batch"
 	reply, err := call(c.kv.Batch, &pb.BatchRequest{Operations: []*pb.Operation{
-		{Kind: &pb.Operation_Set{Set: &pb.SetRequest{Key: key, Value: text("word")}}},
-		{Kind: &pb.Operation_Increment{Increment: &pb.IncrementRequest{Key: key}}},
-		{Kind: &pb.Operation_Get{Get: &pb.GetRequest{Key: key}}},
+		set(key, "word"),
+		increment(key, 1),
+		get(key),
 	}})
 	if err != nil {
 		return "", err
@@ -180,6 +180,84 @@ func (c client) batch() (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("set, get, and %s", failure.Message), nil
+}
+
+func (c client) transact() (string, error) {
+	from, to := c.prefix+"alice", c.prefix+"bob"
+	have, err := call(c.kv.Set, &pb.SetRequest{Key: from, Value: number(100)})
+	if err != nil {
+		return "", err
+	}
+	had, err := call(c.kv.Set, &pb.SetRequest{Key: to, Value: number(0)})
+	if err != nil {
+		return "", err
+	}
+	move := &pb.TransactRequest{
+		Checks: []*pb.Check{{Key: from, Condition: &pb.Condition{
+			Kind: &pb.Condition_Version{Version: have.Version},
+		}}},
+		Operations: []*pb.Operation{
+			increment(from, -30),
+			increment(to, 30),
+			get(to),
+		},
+	}
+	reply, err := call(c.kv.Transact, move)
+	if err != nil {
+		return "", err
+	}
+	// Reads see the state before, and versions follow each other.
+	last := reply.Version
+	want := &pb.TransactResponse{Version: last, Results: []*pb.OperationResult{
+		incremented(70, last-1),
+		incremented(30, last),
+		{Kind: &pb.OperationResult_Get{Get: &pb.GetResponse{
+			Entry: &pb.Entry{Key: to, Value: number(0), Version: had.Version},
+		}}},
+	}}
+	if last <= had.Version || !proto.Equal(reply, want) {
+		return "", fmt.Errorf("expected %v, got %v", want, reply)
+	}
+	_, err = call(c.kv.Transact, move)
+	said, err := refusal{codes.Aborted, "CHECK_FAILED", map[string]string{
+		"check_index":     "0",
+		"key":             from,
+		"current_version": strconv.FormatInt(last-1, 10),
+	}}.expect(err)
+	if err != nil {
+		return "", err
+	}
+	for _, want := range []*pb.Entry{
+		{Key: from, Value: number(70), Version: last - 1},
+		{Key: to, Value: number(30), Version: last},
+	} {
+		if entry, err := c.get(want.Key); err != nil || !proto.Equal(entry, want) {
+			return "", errors.Join(err, fmt.Errorf("expected that nothing changed: %v, got %v", want, entry))
+		}
+	}
+	return said, nil
+}
+
+func (c client) requestID() (string, error) {
+	once := &pb.IncrementRequest{Key: c.prefix + "once", RequestId: c.prefix + "request"}
+	first, err := call(c.kv.Increment, once)
+	if err != nil {
+		return "", err
+	}
+	again, err := call(c.kv.Increment, once)
+	if err != nil {
+		return "", err
+	}
+	entry, err := c.get(once.Key)
+	if err != nil {
+		return "", err
+	}
+	if !proto.Equal(first, again) || entry.GetValue().GetNumber() != 1 {
+		return "", fmt.Errorf("expected %v twice and 1, got %v and %v", first, again, entry)
+	}
+	once.Delta = proto.Int64(2)
+	_, err = call(c.kv.Increment, once)
+	return refusal{codes.AlreadyExists, "REQUEST_ID_REUSED", nil}.expect(err)
 }
 
 func (c client) list() (string, error) {

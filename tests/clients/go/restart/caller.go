@@ -23,7 +23,10 @@ type caller struct {
 	name string
 	call func(context.Context) error
 
-	begun, answered, refused, retried atomic.Int64
+	begun, answered, refused atomic.Int64
+	// retried is how many calls were tried more than once, and sentAgain how
+	// many of them the server was sent more than once.
+	retried, sentAgain atomic.Int64
 	// running is how many callers have not ended.
 	running atomic.Int64
 	// wrong is an error that is not UNAVAILABLE.
@@ -44,12 +47,15 @@ func (c *caller) start(stop *atomic.Bool) {
 
 func (c *caller) once() {
 	c.begun.Add(1)
-	var made atomic.Int64
-	ctx, cancel := context.WithTimeout(context.WithValue(context.Background(), attempts{}, &made), deadline)
+	var made counts
+	ctx, cancel := context.WithTimeout(context.WithValue(context.Background(), countsKey{}, &made), deadline)
 	defer cancel()
 	err := c.call(ctx)
-	if made.Load() > 1 {
+	if made.begun.Load() > 1 {
 		c.retried.Add(1)
+	}
+	if made.sent.Load() > 1 {
+		c.sentAgain.Add(1)
 	}
 	switch status.Code(err) {
 	case codes.OK:
@@ -68,27 +74,53 @@ func (c *caller) hung() int64 {
 }
 
 func (c *caller) String() string {
-	told := fmt.Sprintf("%s: %d calls, %d answered, %d refused, %d retried, %d hung",
-		c.name, c.begun.Load(), c.answered.Load(), c.refused.Load(), c.retried.Load(), c.hung())
+	told := fmt.Sprintf("%s: %d calls, %d answered, %d refused, %d retried, %d sent again, %d hung",
+		c.name, c.begun.Load(), c.answered.Load(), c.refused.Load(), c.retried.Load(), c.sentAgain.Load(), c.hung())
 	if wrong := c.wrong.Load(); wrong != nil {
 		told += fmt.Sprintf(", wrongly with %v", *wrong)
 	}
 	return told
 }
 
-// attempts counts the attempts of a call, in the counter that its context
-// carries under this type. What was never sent to the server is sent again
-// transparently, whatever the retry policy, and is not counted.
+// attempts counts those of each call in the counts that its context carries.
+// What the server has not looked at is tried again transparently, whatever the
+// retry policy, and is not counted.
 type attempts struct{}
 
-func (attempts) HandleRPC(ctx context.Context, event stats.RPCStats) {
-	begin, is := event.(*stats.Begin)
-	if made, counts := ctx.Value(attempts{}).(*atomic.Int64); counts && is && !begin.IsTransparentRetryAttempt {
-		made.Add(1)
-	}
+// counts is how many attempts of a call began, and how many of these were sent.
+// An attempt that finds its connection gone is never sent, and grpc-go begins
+// another then without calling that one transparent.
+type counts struct{ begun, sent atomic.Int64 }
+
+// Under these a context carries them.
+type countsKey struct{}
+type attemptKey struct{}
+
+// attempt is what the context of one attempt carries.
+type attempt struct{ transparent bool }
+
+func (attempts) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
+	return context.WithValue(ctx, attemptKey{}, &attempt{})
 }
 
-func (attempts) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+func (attempts) HandleRPC(ctx context.Context, event stats.RPCStats) {
+	made, counted := ctx.Value(countsKey{}).(*counts)
+	this, tagged := ctx.Value(attemptKey{}).(*attempt)
+	if !counted || !tagged {
+		return
+	}
+	switch event := event.(type) {
+	case *stats.Begin:
+		this.transparent = event.IsTransparentRetryAttempt
+		if !this.transparent {
+			made.begun.Add(1)
+		}
+	case *stats.OutHeader:
+		if !this.transparent {
+			made.sent.Add(1)
+		}
+	}
+}
 
 func (attempts) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
 

@@ -90,8 +90,10 @@ func run(kv pb.KvServiceClient, admin pb.AdminServiceClient) error {
 		return fmt.Errorf("expected UNAVAILABLE as the only error")
 	case get.retried.Load() == 0:
 		return fmt.Errorf("expected that a get was retried")
-	case set.retried.Load() > 0:
-		return fmt.Errorf("expected that no set was retried")
+	case set.refused.Load() == 0:
+		return fmt.Errorf("expected that sets were refused while nobody served")
+	case set.sentAgain.Load() > 0:
+		return fmt.Errorf("expected that no set was sent again")
 	}
 	return nil
 }

@@ -96,7 +96,7 @@ impl Store {
             change,
             condition: None,
         };
-        self.memory.apply(mutation).unwrap()
+        self.memory.apply(mutation).0.unwrap()
     }
 
     fn set(&self, key: &str, value: &str) -> Version {

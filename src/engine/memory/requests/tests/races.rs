@@ -48,7 +48,7 @@ impl Store {
             requests: Requests::new(Config::default()),
             number: Checked::new(0),
             refusals: Checked::new(refusals),
-            account: Account::new(u64::MAX),
+            account: Account::new(u64::MAX, false),
             clock: HeldClock::at(UnixMillis::new(1)),
         })
     }
@@ -61,7 +61,8 @@ impl Store {
                 let number = self.change()?;
                 // Others come in between, as they do while a journal is synced.
                 future::yield_now().await;
-                ticket.keep(reply(number, 0), self.clock.now(), &self.account);
+                let kept = ticket.keep(reply(number, 0), self.clock.now(), &self.account);
+                kept.run();
                 Ok(number)
             }
         }

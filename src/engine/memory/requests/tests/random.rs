@@ -150,7 +150,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// Takes the steps with both; the first difference.
 fn compare(steps: &[Step], fault: Fault) -> Result<(), String> {
     let (mut window, mut model) = (Window::new(CONFIG), Model::default());
-    let account = Account::new(u64::MAX);
+    let account = Account::new(u64::MAX, false);
     let waker = Waker::from(Arc::new(Nobody));
     for (number, step) in (1..).zip(steps) {
         let now = UnixMillis::new(model.now);

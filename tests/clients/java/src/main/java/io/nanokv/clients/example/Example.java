@@ -20,7 +20,9 @@ public final class Example {
       System.exit(2);
     }
     var channel = Retrying.channel(args[0]);
-    var steps = new Steps(new Client(channel));
+    var client = new Client(channel);
+    var steps = new Steps(client);
+    var streams = new Streams(client);
     int failed =
         run(
             List.of(
@@ -32,6 +34,10 @@ public final class Example {
                 new Step("condition version", steps::conditionVersion),
                 new Step("counter", steps::counter),
                 new Step("batch", steps::batch),
+                new Step("transact", steps::transact),
+                new Step("request id", steps::requestId),
+                new Step("pipeline", streams::pipeline),
+                new Step("watch resume", streams::watchResume),
                 new Step("list", steps::list),
                 new Step("too large", steps::tooLarge),
                 new Step("health", steps::health)));

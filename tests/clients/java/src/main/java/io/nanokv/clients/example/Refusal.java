@@ -2,27 +2,30 @@ package io.nanokv.clients.example;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.ErrorInfo;
+import io.grpc.Status;
 import io.grpc.Status.Code;
+import io.grpc.StatusException;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
 import io.nanokv.v1.Failure;
 import java.util.Map;
-import java.util.function.Supplier;
+import java.util.concurrent.Callable;
 
 /** What an error of nanokv must say. Other metadata may be there. */
 record Refusal(Code code, String reason, Map<String, String> metadata) {
 
   /** Makes a call that must be refused so, and gives the message of the error. */
-  String of(Supplier<?> call) throws Unexpected, InvalidProtocolBufferException {
+  String of(Callable<?> call) throws Exception {
     try {
-      Unexpected.unless(false, code + " " + reason, call.get());
+      Unexpected.unless(false, code + " " + reason, call.call());
       throw new AssertionError();
-    } catch (StatusRuntimeException e) {
-      Unexpected.unless(e.getStatus().getCode() == code, code.name(), e.getMessage());
+    } catch (StatusException | StatusRuntimeException e) {
+      var status = Status.fromThrowable(e);
+      Unexpected.unless(status.getCode() == code, code.name(), e.getMessage());
       var info = errorInfo(e);
       Unexpected.unless(info != null, "an ErrorInfo in the details", e.getMessage());
       Unexpected.unless(info.getDomain().equals("nanokv"), "domain nanokv", info);
-      var message = e.getStatus().getDescription();
+      var message = status.getDescription();
       words(info.getReason(), message, info.getMetadataMap());
       return message;
     }
@@ -47,7 +50,7 @@ record Refusal(Code code, String reason, Map<String, String> metadata) {
   }
 
   /** What tells programs why, or null if the error does not carry it. */
-  private static ErrorInfo errorInfo(StatusRuntimeException error)
+  private static ErrorInfo errorInfo(Exception error)
       throws InvalidProtocolBufferException {
     var status = StatusProto.fromThrowable(error);
     for (var detail : status.getDetailsList()) {

@@ -1,5 +1,12 @@
 package io.nanokv.clients.example;
 
+import static io.nanokv.clients.example.Messages.getOperation;
+import static io.nanokv.clients.example.Messages.incrementOperation;
+import static io.nanokv.clients.example.Messages.number;
+import static io.nanokv.clients.example.Messages.setOperation;
+import static io.nanokv.clients.example.Messages.setRequest;
+import static io.nanokv.clients.example.Messages.text;
+
 import com.google.protobuf.ByteString;
 import com.google.protobuf.util.Durations;
 import com.google.protobuf.util.Timestamps;
@@ -8,6 +15,7 @@ import io.grpc.StatusRuntimeException;
 import io.grpc.health.v1.HealthCheckRequest;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.nanokv.v1.BatchRequest;
+import io.nanokv.v1.Check;
 import io.nanokv.v1.Condition;
 import io.nanokv.v1.Entry;
 import io.nanokv.v1.GetRequest;
@@ -15,9 +23,9 @@ import io.nanokv.v1.GetResponse;
 import io.nanokv.v1.IncrementRequest;
 import io.nanokv.v1.KvServiceGrpc;
 import io.nanokv.v1.ListRequest;
-import io.nanokv.v1.Operation;
 import io.nanokv.v1.Range;
 import io.nanokv.v1.SetRequest;
+import io.nanokv.v1.TransactRequest;
 import io.nanokv.v1.Value;
 import java.time.Duration;
 import java.time.Instant;
@@ -42,7 +50,7 @@ final class Steps {
 
   String set() throws Unexpected {
     var key = prefix + "greeting";
-    var version = client.kv().set(set(key, "hello").build()).getVersion();
+    var version = client.kv().set(setRequest(key, "hello").build()).getVersion();
     var want = Entry.newBuilder().setKey(key).setValue(text("hello")).setVersion(version).build();
     var reply = get(key);
     Unexpected.unless(version > 0 && reply.getEntry().equals(want), "entry " + want, reply);
@@ -51,7 +59,7 @@ final class Steps {
 
   String getWithTtl() throws Unexpected {
     var key = prefix + "session";
-    var stored = client.kv().set(set(key, "open").setTtl(Durations.fromHours(1)).build());
+    var stored = client.kv().set(setRequest(key, "open").setTtl(Durations.fromHours(1)).build());
     var entry = get(key).getEntry();
     Unexpected.unless(
         entry.hasExpireTime() && entry.getExpireTime().equals(stored.getExpireTime()),
@@ -68,7 +76,7 @@ final class Steps {
 
   String missAfterTtl() throws Unexpected, InterruptedException {
     var key = prefix + "blink";
-    client.kv().set(set(key, "soon gone").setTtl(Durations.fromMillis(200)).build());
+    client.kv().set(setRequest(key, "soon gone").setTtl(Durations.fromMillis(200)).build());
     var until = Instant.now().plus(EXPIRY_CEILING);
     var reply = get(key);
     while (reply.hasEntry() && Instant.now().isBefore(until)) {
@@ -82,7 +90,7 @@ final class Steps {
   String conditionAbsent() throws Exception {
     var key = prefix + "lock";
     var absent = Condition.newBuilder().setAbsent(true);
-    var mine = set(key, "mine").setCondition(absent).build();
+    var mine = setRequest(key, "mine").setCondition(absent).build();
     var version = client.kv().set(mine).getVersion();
     var taken =
         new Refusal(
@@ -94,16 +102,16 @@ final class Steps {
 
   String conditionVersion() throws Exception {
     var key = prefix + "document";
-    var first = client.kv().set(set(key, "one").build()).getVersion();
+    var first = client.kv().set(setRequest(key, "one").build()).getVersion();
     var unchanged = Condition.newBuilder().setVersion(first);
     var second =
-        client.kv().set(set(key, "two").setCondition(unchanged).build()).getVersion();
+        client.kv().set(setRequest(key, "two").setCondition(unchanged).build()).getVersion();
     var changed =
         new Refusal(
             Code.ABORTED,
             "VERSION_MISMATCH",
             Map.of("key", key, "current_version", Long.toString(second)));
-    var third = set(key, "three").setCondition(unchanged).build();
+    var third = setRequest(key, "three").setCondition(unchanged).build();
     var message = changed.of(() -> client.kv().set(third));
     var entry = get(key).getEntry();
     Unexpected.unless(entry.getValue().getText().equals("two"), "that nothing changed", entry);
@@ -127,10 +135,9 @@ final class Steps {
     var key = prefix + "batch";
     var request =
         BatchRequest.newBuilder()
-            .addOperations(Operation.newBuilder().setSet(set(key, "word")))
-            .addOperations(
-                Operation.newBuilder().setIncrement(IncrementRequest.newBuilder().setKey(key)))
-            .addOperations(Operation.newBuilder().setGet(GetRequest.newBuilder().setKey(key)))
+            .addOperations(setOperation(key, "word"))
+            .addOperations(incrementOperation(key, 1))
+            .addOperations(getOperation(key))
             .build();
     var reply = client.kv().batch(request);
     Unexpected.unless(reply.getResultsCount() == 3, "3 results", reply);
@@ -144,12 +151,66 @@ final class Steps {
     return "set, get, and " + wrongKind.of(reply.getResults(1).getFailure());
   }
 
+  String transact() throws Exception {
+    var from = prefix + "alice";
+    var to = prefix + "bob";
+    var seen = client.kv().set(setRequest(from, number(100)).build()).getVersion();
+    var before = client.kv().set(setRequest(to, number(0)).build()).getVersion();
+    var unchanged = Condition.newBuilder().setVersion(seen);
+    var move =
+        TransactRequest.newBuilder()
+            .addChecks(Check.newBuilder().setKey(from).setCondition(unchanged))
+            .addOperations(incrementOperation(from, -30))
+            .addOperations(incrementOperation(to, 30))
+            .addOperations(getOperation(to))
+            .build();
+    var reply = client.kv().transact(move);
+    Unexpected.unless(reply.getResultsCount() == 3, "3 results", reply);
+    var paid = reply.getResults(0).getIncrement();
+    var received = reply.getResults(1).getIncrement();
+    Unexpected.unless(paid.getNumber() == 70 && received.getNumber() == 30, "70 and 30", reply);
+    // Reads see the state before, and versions follow each other.
+    var read = reply.getResults(2).getGet().getEntry();
+    Unexpected.unless(read.getVersion() == before, "version " + before, read);
+    var last = reply.getVersion();
+    Unexpected.unless(
+        paid.getVersion() == last - 1 && received.getVersion() == last,
+        "versions that follow each other",
+        reply);
+    var changed =
+        new Refusal(
+            Code.ABORTED,
+            "CHECK_FAILED",
+            Map.of("check_index", "0", "key", from, "current_version", Long.toString(last - 1)));
+    var message = changed.of(() -> client.kv().transact(move));
+    var after = List.of(get(from).getEntry(), get(to).getEntry());
+    var want =
+        List.of(
+            Entry.newBuilder().setKey(from).setValue(number(70)).setVersion(last - 1).build(),
+            Entry.newBuilder().setKey(to).setValue(number(30)).setVersion(last).build());
+    Unexpected.unless(after.equals(want), "that nothing changed: " + want, after);
+    return message;
+  }
+
+  String requestId() throws Exception {
+    var key = prefix + "once";
+    var once = IncrementRequest.newBuilder().setKey(key).setRequestId(prefix + "request");
+    var first = client.kv().increment(once.build());
+    var again = client.kv().increment(once.build());
+    Unexpected.unless(again.equals(first), first + " again", again);
+    var entry = get(key).getEntry();
+    Unexpected.unless(entry.getValue().equals(number(1)), "that it is counted once", entry);
+    var other = once.setDelta(2).build();
+    var reused = new Refusal(Code.ALREADY_EXISTS, "REQUEST_ID_REUSED", Map.of());
+    return reused.of(() -> client.kv().increment(other));
+  }
+
   String list() throws Unexpected {
     // Byte order: upper case comes before lower case, and "é" after both.
     var names = prefix + "list/";
     var want = List.of(names + "B", names + "a", names + "aa", names + "c", names + "é");
     for (int i : List.of(3, 0, 4, 2, 1)) {
-      client.kv().set(set(want.get(i), "listed").build());
+      client.kv().set(setRequest(want.get(i), "listed").build());
     }
     var request =
         ListRequest.newBuilder().setRange(Range.newBuilder().setPrefix(names)).setPageSize(2);
@@ -191,14 +252,6 @@ final class Steps {
 
   private GetResponse get(String key) {
     return client.kv().get(GetRequest.newBuilder().setKey(key).build());
-  }
-
-  private static SetRequest.Builder set(String key, String value) {
-    return SetRequest.newBuilder().setKey(key).setValue(text(value));
-  }
-
-  private static Value text(String text) {
-    return Value.newBuilder().setText(text).build();
   }
 
   private static HealthCheckRequest check(String service) {

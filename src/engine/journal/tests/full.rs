@@ -1,0 +1,123 @@
+//! A disk that becomes full, and has room again.
+
+use super::*;
+
+const DEMAND: Demand = Demand {
+    changes: 1,
+    bytes: 100,
+    grows: true,
+};
+
+fn refusal(rig: &Rig, grows: bool) -> Option<Refusal> {
+    rig.journal.turn(NOW, Demand { grows, ..DEMAND }).err()
+}
+
+#[test]
+fn growth_is_refused_before_the_disk_is_full_and_comes_back_by_itself() {
+    let config = Config {
+        disk_free_bytes_min: 1 << 20,
+        ..config()
+    };
+    let mut rig = Rig::new(&config);
+    rig.tender.step().unwrap();
+    rig.put("a", "b");
+    rig.disk.set_free_bytes(Some((1 << 20) - 1));
+    rig.tender.step().unwrap();
+    let disk_free_bytes_min = 1 << 20;
+    assert_eq!(
+        refusal(&rig, true),
+        Some(Refusal::DiskFull {
+            disk_free_bytes_min
+        })
+    );
+    assert_eq!(refusal(&rig, false), None, "it may shrink");
+    assert!(rig.journal.status().disk_full);
+    rig.disk.set_free_bytes(Some(2 << 20));
+    rig.tender.step().unwrap();
+    assert_eq!(refusal(&rig, true), None);
+    assert_eq!(rig.journal.status().disk_free_bytes, 2 << 20);
+}
+
+#[test]
+fn a_disk_that_is_full_holds_what_was_accepted_and_refuses_the_rest() {
+    let mut rig = Rig::new(&config());
+    rig.tender.step().unwrap();
+    rig.disk.set_free_bytes(Some(0));
+    // Two segments are there: this one, and the one that was made ready.
+    let shrink = Demand {
+        changes: 1,
+        bytes: 3100,
+        grows: false,
+    };
+    let mut accepted = 0;
+    loop {
+        rig.tender.step().unwrap();
+        match rig.journal.turn(NOW, shrink) {
+            Ok(turn) => drop(turn),
+            Err(Refusal::DiskFull { .. }) => break,
+            Err(refusal) => panic!("{refusal:?}"),
+        }
+        // As what shrinks, so that it is let in.
+        let mut turn = rig.journal.turn(NOW, shrink).unwrap();
+        let reply = vec![7; 3000];
+        let record = remember("request", &reply);
+        rig.model.lock().unwrap().apply(record);
+        turn.push(record);
+        drop(turn);
+        rig.commit().unwrap();
+        accepted += 1;
+        assert_eq!(
+            rig.journal.durable(),
+            rig.journal.last(),
+            "all have a place"
+        );
+    }
+    assert!(accepted > 20, "{accepted}");
+    assert_eq!(rig.reopened().held(), rig.held());
+    rig.disk.set_free_bytes(Some(1 << 20));
+    rig.tender.step().unwrap();
+    rig.put("goes", "on");
+    assert_eq!(rig.reopened().held(), rig.held());
+}
+
+#[test]
+fn a_group_without_room_waits_and_is_written_when_there_is_some() {
+    let mut rig = Rig::new(&config());
+    rig.disk.set_free_bytes(Some(0));
+    // Not looked at yet, so that growth is accepted.
+    for nth in 0..20 {
+        rig.turn(&[put(&format!("key-{nth}"), &"x".repeat(4000))]);
+    }
+    while rig.parts.committer.step().unwrap() == Step::Done {}
+    assert_eq!(rig.parts.committer.step().unwrap(), Step::Full);
+    assert!(rig.journal.durable() < rig.journal.last());
+    assert!(matches!(
+        refusal(&rig, true),
+        Some(Refusal::DiskFull { .. })
+    ));
+    rig.disk.set_free_bytes(Some(1 << 20));
+    rig.tender.step().unwrap();
+    rig.commit().unwrap();
+    assert_eq!(rig.journal.durable(), rig.journal.last());
+    assert_eq!(rig.reopened().held(), rig.held());
+}
+
+#[test]
+fn a_full_disk_gives_up_spares() {
+    let config = Config {
+        disk_free_bytes_min: 1 << 20,
+        ..config()
+    };
+    let mut rig = Rig::new(&config);
+    rig.fill_segments(3);
+    rig.snapshot().unwrap();
+    rig.tender.step().unwrap();
+    let bytes = |rig: &Rig| rig.disk.image().values().map(Vec::len).sum::<usize>();
+    let before = bytes(&rig);
+    rig.disk.set_free_bytes(Some((1 << 20) - (96 << 10)));
+    for _ in 0..4 {
+        rig.tender.step().unwrap();
+    }
+    assert!(bytes(&rig) < before);
+    assert_eq!(refusal(&rig, true), None, "there is room again");
+}

@@ -1,0 +1,134 @@
+//! The answer to one call, under way: with what it is refused, or what it comes
+//! to.
+
+use std::{
+    convert::Infallible,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http::Response;
+use tonic::body::Body;
+
+use crate::gate::{
+    kind::Kind,
+    load::Share,
+    refusal::Refusal,
+    reply::{Ending, ReplyBody},
+    trace::Trace,
+};
+
+/// What is sent back.
+pub type Reply<R> = Response<ReplyBody<R>>;
+
+/// The answer to a call. It is small, since it is moved on its way to where it
+/// is polled: the request is not in it.
+#[derive(Debug)]
+pub struct Answer<F, R> {
+    way: Option<Way<F, R>>,
+    trace: Trace,
+}
+
+#[derive(Debug)]
+enum Way<F, R> {
+    // Rare, and larger than the other.
+    Refused(Box<Reply<R>>),
+    Passing(Passing<F>),
+}
+
+/// A call that was let through.
+#[derive(Debug)]
+pub(super) struct Passing<F> {
+    pub(super) call: F,
+    pub(super) share: Share,
+    pub(super) ending: Ending,
+    pub(super) kind: Kind,
+}
+
+impl<F, R> Answer<F, R> {
+    /// The answer to a call that passes, or does not.
+    pub(super) fn new(passing: Result<Passing<F>, Box<Reply<R>>>, trace: Trace) -> Self {
+        let way = match passing {
+            Ok(passing) => Way::Passing(passing),
+            Err(reply) => Way::Refused(reply),
+        };
+        Self {
+            way: Some(way),
+            trace,
+        }
+    }
+}
+
+impl<F, R> Future for Answer<F, R>
+where
+    F: Future<Output = Result<Response<R>, Infallible>> + Unpin,
+    R: From<Body> + Unpin,
+{
+    type Output = Result<Reply<R>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { way, trace } = self.get_mut();
+        let reply = match way.take() {
+            Some(Way::Refused(reply)) => *reply,
+            Some(Way::Passing(mut passing)) => {
+                let polled = trace.span().in_scope(|| passing.poll(context));
+                let Poll::Ready(passed) = polled else {
+                    *way = Some(Way::Passing(passing));
+                    return Poll::Pending;
+                };
+                passing.reply(passed)
+            }
+            // Only after it was ready, when nobody asks.
+            None => return Poll::Pending,
+        };
+        trace.end(&reply);
+        Poll::Ready(Ok(reply))
+    }
+}
+
+impl<F> Passing<F> {
+    /// A fault in one call is not to take the others of its connection with
+    /// it: panics end here.
+    fn poll<R>(&mut self, context: &mut Context<'_>) -> Poll<Result<Response<R>, Refusal>>
+    where
+        F: Future<Output = Result<Response<R>, Infallible>> + Unpin,
+    {
+        let call = AssertUnwindSafe(|| Pin::new(&mut self.call).poll(context));
+        match catch_unwind(call) {
+            Ok(Poll::Ready(Ok(response))) => {
+                Poll::Ready(match self.ending.refusal(response.headers()) {
+                    Some(refusal) => Err(refusal),
+                    None => Ok(response),
+                })
+            }
+            Ok(Poll::Ready(Err(never))) => match never {},
+            Ok(Poll::Pending) if self.ending.deadline.has_passed(context) => {
+                Poll::Ready(Err(Refusal::Deadline))
+            }
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(_) => Poll::Ready(Err(Refusal::Panicked)),
+        }
+    }
+
+    fn reply<R: From<Body>>(mut self, passed: Result<Response<R>, Refusal>) -> Reply<R> {
+        if let Ok(response) = &passed {
+            self.ending.begin(response.headers());
+        }
+        match passed {
+            Ok(response) if self.kind.may_go_on() => {
+                let room = &self.ending.gate.inner.room;
+                let place = (self.kind == Kind::Watch).then(|| room.place());
+                let share = self.share.settled();
+                response.map(|body| ReplyBody::lasting(body, share, self.ending, place))
+            }
+            Ok(response) => {
+                response.map(|body| ReplyBody::new(body, self.share, Some(self.ending)))
+            }
+            Err(refusal) => {
+                let counted = self.ending.counted.take();
+                self.ending.gate.refuse(&refusal, counted)
+            }
+        }
+    }
+}

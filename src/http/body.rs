@@ -1,0 +1,109 @@
+//! Bodies of requests and of answers.
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body::Body as _;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use tonic::body::Body;
+
+use crate::{
+    calls::failure::Failure,
+    gate::{
+        load::wide,
+        refusal::Refusal,
+        request::{CutOff, RequestBody},
+    },
+    http::media::JSON,
+};
+
+/// A request as it comes through the gate.
+pub type Request = http::Request<RequestBody<Incoming>>;
+
+const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// The whole body of a request.
+///
+/// # Errors
+/// `MESSAGE_TOO_LARGE`, or why it was cut off.
+pub async fn read(body: RequestBody<Incoming>, message_bytes_max: usize) -> Result<Bytes, Failure> {
+    let too_large = || Refusal::MessageTooLarge {
+        message_bytes_max: wide(message_bytes_max),
+    };
+    let mut body = body;
+    if body.size_hint().lower() > wide(message_bytes_max) {
+        return Err(too_large().into());
+    }
+    let mut first = Bytes::new();
+    let mut gathered = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| match error.downcast_ref() {
+            Some(CutOff(refusal)) => Failure::from(refusal),
+            None => Refusal::MessageMalformed.into(),
+        })?;
+        let Ok(bytes) = frame.into_data() else {
+            continue;
+        };
+        if first.len() + gathered.len() + bytes.len() > message_bytes_max {
+            return Err(too_large().into());
+        }
+        // Most come in one piece, which need not be copied.
+        if first.is_empty() && gathered.is_empty() {
+            first = bytes;
+        } else {
+            if gathered.is_empty() {
+                gathered.extend_from_slice(&std::mem::take(&mut first));
+            }
+            gathered.extend_from_slice(&bytes);
+        }
+    }
+    Ok(if gathered.is_empty() {
+        first
+    } else {
+        gathered.freeze()
+    })
+}
+
+/// An answer with this body. It is of this type and no other, whatever it looks
+/// like, and is good for now alone.
+#[must_use]
+pub fn of(content_type: HeaderValue, bytes: Bytes) -> Response<Body> {
+    let length = bytes.len();
+    let mut response = Response::new(Body::new(Full::new(bytes)));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, content_type);
+    headers.insert(header::CONTENT_LENGTH, length.into());
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
+    headers.insert(header::CACHE_CONTROL, NO_CACHE);
+    response
+}
+
+/// An answer in JSON.
+#[must_use]
+pub fn json(text: String) -> Response<Body> {
+    of(HeaderValue::from_static(JSON), Bytes::from(text))
+}
+
+/// An answer in words.
+#[must_use]
+pub fn words(status: StatusCode, text: &'static str) -> Response<Body> {
+    let plain = HeaderValue::from_static(crate::http::media::TEXT_UTF8);
+    let mut response = of(plain, Bytes::from_static(text.as_bytes()));
+    *response.status_mut() = status;
+    response
+}
+
+/// An answer without a body.
+#[must_use]
+pub fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+/// The same without its body, as HEAD asks for it: the headers stay.
+#[must_use]
+pub fn head(response: Response<Body>) -> Response<Body> {
+    response.map(|_| Body::empty())
+}

@@ -1,0 +1,282 @@
+//! Where requests come in that are not gRPC: through the gate, and to what is
+//! under their path.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    marker::PhantomData,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use hyper::body::Incoming;
+use tonic::body::Body;
+use tower::Service;
+
+use crate::{
+    calls::{failure::Failure, store::Store},
+    engine::Engine,
+    gate::{
+        answer::Answer,
+        call::{Gate, Peer, Wire},
+        kind::Kind,
+        state::State,
+    },
+    http::{
+        Config,
+        body::{self, Request},
+        console,
+        cors::{Origins, is_preflight},
+        entry, events, hot, problem,
+        query::decoded,
+        route::{self, Route},
+        several, site, tutorial,
+    },
+};
+
+/// The way to the store that is not gRPC. A clone is the same way.
+#[derive(Clone)]
+pub struct Door {
+    gate: Gate,
+    answers: Arc<dyn Answers>,
+    origins: Origins,
+}
+
+/// What answers requests that were let through.
+trait Answers: Send + Sync {
+    fn answer(&self, request: Request) -> Answered;
+}
+
+/// An answer, now or later. It is small, since it is moved on its way.
+enum Answered {
+    Now(Option<Box<Response<Body>>>),
+    Later(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
+}
+
+/// Everything that is answered here.
+struct Site<E> {
+    store: Store<E>,
+    state: State,
+    config: Config,
+}
+
+/// An answer to come, with the body that a connection wants.
+pub struct Answering<R> {
+    answered: Answered,
+    body: PhantomData<fn() -> R>,
+}
+
+/// A door as a service, for one request.
+struct Asked<'a, R>(&'a dyn Answers, PhantomData<fn() -> R>);
+
+/// A door to `store`, whose requests count together with those of `gate`.
+#[must_use]
+pub fn door<E: Engine>(gate: &Gate, store: Store<E>, config: Config) -> Door {
+    let wire = Wire {
+        refuse: problem::refuse,
+        name: route::name,
+        rpcs: &[],
+        kind: |first, second| match (first, second) {
+            ("healthz" | "readyz", "") => Kind::Health,
+            ("v1", "watch") => Kind::Watch,
+            // Its page asks for a token, and can do nothing without.
+            ("console", _) => Kind::Public,
+            _ => Kind::Ordinary,
+        },
+    };
+    let origins = config.cors_origins.clone();
+    let site = Arc::new(Site {
+        store,
+        state: gate.state().clone(),
+        config,
+    });
+    Door {
+        gate: gate.beside(wire),
+        answers: Arc::new(site),
+        origins,
+    }
+}
+
+/// A door behind which there is nothing: gRPC alone is spoken.
+#[must_use]
+pub fn closed(gate: &Gate) -> Door {
+    let kind = |_: &str, _: &str| Kind::Ordinary;
+    Door {
+        gate: gate.beside(Wire {
+            refuse: problem::refuse,
+            name: route::name,
+            kind,
+            rpcs: &[],
+        }),
+        answers: Arc::new(Closed),
+        origins: Origins::None,
+    }
+}
+
+/// Nothing.
+struct Closed;
+
+impl Answers for Closed {
+    fn answer(&self, _: Request) -> Answered {
+        let failure = problem::unsupported_media("application/grpc");
+        Answered::Now(Some(Box::new(problem::respond(&failure))))
+    }
+}
+
+impl Door {
+    /// How a request for this path is let in and counted.
+    #[must_use]
+    pub fn kind(&self, path: &str) -> Kind {
+        self.gate.kind(path)
+    }
+
+    /// The same for one connection: see [`Gate::of_connection`].
+    #[must_use]
+    pub fn of_connection(&self, address: SocketAddr, certificate: Option<Arc<[String]>>) -> Self {
+        Self {
+            gate: self.gate.of_connection(address, certificate),
+            answers: Arc::clone(&self.answers),
+            origins: self.origins.clone(),
+        }
+    }
+
+    /// The other pages that may ask.
+    #[must_use]
+    pub const fn origins(&self) -> &Origins {
+        &self.origins
+    }
+
+    /// Lets a request through, or refuses it.
+    pub fn call<R: From<Body>>(
+        &self,
+        peer: Peer,
+        request: http::Request<Incoming>,
+    ) -> Answer<Answering<R>, R> {
+        let mut asked = Asked(&*self.answers, PhantomData);
+        if is_preflight(&request) {
+            // A browser asks it without saying who sits there.
+            return self.gate.call_as(Kind::Public, peer, &mut asked, request);
+        }
+        self.gate.call(peer, &mut asked, request)
+    }
+}
+
+impl fmt::Debug for Door {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Door").finish_non_exhaustive()
+    }
+}
+
+impl<R: From<Body>> Service<Request> for Asked<'_, R> {
+    type Response = Response<R>;
+    type Error = Infallible;
+    type Future = Answering<R>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Answering<R> {
+        Answering {
+            answered: self.0.answer(request),
+            body: PhantomData,
+        }
+    }
+}
+
+impl<R: From<Body>> Future for Answering<R> {
+    type Output = Result<Response<R>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.get_mut().answered {
+            Answered::Now(response) => match response.take() {
+                Some(response) => Poll::Ready(Ok(response.map(R::from))),
+                // Only after it was ready, when nobody asks.
+                None => Poll::Pending,
+            },
+            Answered::Later(answer) => {
+                let answered = answer.as_mut().poll(context);
+                answered.map(|response| Ok(response.map(R::from)))
+            }
+        }
+    }
+}
+
+impl<E: Engine> Answers for Arc<Site<E>> {
+    fn answer(&self, request: Request) -> Answered {
+        if let Some(answer) = hot::get(&self.store, &request) {
+            return Answered::Now(Some(Box::new(answer)));
+        }
+        let site = Self::clone(self);
+        Answered::Later(Box::pin(async move {
+            let is_head = request.method() == Method::HEAD;
+            let answer = site.take(request).await;
+            let answer = answer.unwrap_or_else(|failure| problem::respond(&failure));
+            if is_head { body::head(answer) } else { answer }
+        }))
+    }
+}
+
+impl<E: Engine> Site<E> {
+    async fn take(&self, request: Request) -> Result<Response<Body>, Failure> {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let route = Route::of(&method, uri.path(), self.config.tutorial_routes)
+            .filter(|route| self.config.console || !matches!(route, Route::Console(_)))
+            .ok_or_else(problem::path_unknown)?;
+        let origins = &self.config.cors_origins;
+        if method == Method::OPTIONS {
+            let mut told = options(route);
+            origins.tell_before(&request, route.allow(), told.headers_mut());
+            return Ok(told);
+        }
+        if !method.is_safe() {
+            origins.permit(&request)?;
+        }
+        let store = &self.store.of(request.body().caller().clone());
+        // What reads answers HEAD too, and leaves its body out at the end.
+        let verb = if method == Method::HEAD {
+            "GET"
+        } else {
+            method.as_str()
+        };
+        match (route, verb) {
+            (Route::Alive, "GET") => Ok(site::alive()),
+            (Route::Ready, "GET") => Ok(site::ready(&self.state)),
+            (Route::OpenApi, "GET") => Ok(site::openapi()),
+            (Route::Console(file), "GET") => console::file(file),
+            (Route::Describe, "GET") => site::describe(store, &request),
+            (Route::Entries, "GET") => several::list(store, request).await,
+            (Route::Entries, "DELETE") => several::delete_range(store, request).await,
+            (Route::Entry(key), "GET") => entry::get(store, request, named(key)?).await,
+            (Route::Entry(key), "PUT") => entry::put(store, request, named(key)?).await,
+            (Route::Entry(key), "DELETE") => entry::delete(store, request, named(key)?).await,
+            (Route::Increment(key), "POST") => entry::increment(store, request, named(key)?).await,
+            (Route::Touch(key), "POST") => entry::touch(store, request, named(key)?).await,
+            (Route::Batch, "POST") => several::batch(store, request).await,
+            (Route::Transact, "POST") => several::transact(store, request).await,
+            (Route::Watch, "GET") => events::watch(store, request).await,
+            (Route::TutorialSet(key, value), "POST") => {
+                let value = decoded(value, "value")?;
+                tutorial::set(store, &request, named(key)?, value).await
+            }
+            (Route::TutorialGet(key), "GET") => tutorial::get(store, named(key)?).await,
+            (Route::TutorialDelete(key), "DELETE") => tutorial::delete(store, named(key)?).await,
+            (Route::Grpc, "POST") => Err(problem::unsupported_media("application/grpc")),
+            (route, _) => Ok(problem::method_not_allowed(route.allow())),
+        }
+    }
+}
+
+fn named(key: &str) -> Result<String, Failure> {
+    Ok(decoded(key, "key")?)
+}
+
+fn options(route: Route<'_>) -> Response<Body> {
+    let mut response = body::empty(StatusCode::NO_CONTENT);
+    let allow = HeaderValue::from_static(route.allow());
+    response.headers_mut().insert(header::ALLOW, allow);
+    response
+}

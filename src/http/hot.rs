@@ -1,0 +1,73 @@
+//! The read that is asked most: one entry, its value as it is, in the turn in
+//! which the request comes. Everything else, each error included, goes the way
+//! of all others.
+
+use std::{
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use http::{Method, Response, header};
+use tonic::body::Body;
+
+use crate::{
+    calls::{permit, store::Store, wire::time},
+    engine::Engine,
+    http::{
+        body::Request,
+        entry::{self, AsItIs},
+    },
+    model::{
+        entry::{EntryRef, ValueBytes},
+        key::Key,
+        operation::Read,
+        value::Kind,
+    },
+};
+
+/// What says that a request wants more than a value.
+const BEYOND: [header::HeaderName; 2] = [header::IF_MATCH, header::IF_NONE_MATCH];
+
+/// The answer to a request for the value under a key, if it is that, the value
+/// is there and it is answered at once.
+pub fn get<E: Engine>(store: &Store<E>, request: &Request) -> Option<Response<Body>> {
+    let (uri, headers) = (request.uri(), request.headers());
+    if request.method() != Method::GET || uri.query().is_some() {
+        return None;
+    }
+    let key = uri.path().strip_prefix("/v1/entries/")?;
+    let is_plain = !key.contains('%')
+        && headers.get(header::ACCEPT).is_none_or(|it| it == "*/*")
+        && !BEYOND.iter().any(|name| headers.contains_key(name));
+    let key = Key::new(key, store.limits().key_bytes_max).ok();
+    let key = key.filter(|_| is_plain)?;
+    permit::read(request.body().caller(), key).ok()?;
+    let engine = store.engine().ok()?;
+    let read = Read {
+        key,
+        omit_value: false,
+    };
+    let mut now = Context::from_waker(Waker::noop());
+    match pin!(engine.view(read, seen)).poll(&mut now) {
+        Poll::Ready(Ok(Some(value))) => entry::as_it_is(value).ok(),
+        Poll::Ready(_) | Poll::Pending => None,
+    }
+}
+
+/// Under the lock of its shard: the value is copied, and no more.
+fn seen(entry: Option<EntryRef<'_>>) -> Option<AsItIs> {
+    let entry = entry?;
+    let (kind, bytes) = match entry.value? {
+        ValueBytes::Text(bytes) => (Kind::Text, Bytes::copy_from_slice(bytes)),
+        ValueBytes::Data(bytes) => (Kind::Data, Bytes::copy_from_slice(bytes)),
+        ValueBytes::Number(number) => (Kind::Number, Bytes::from(number.to_string())),
+    };
+    Some(AsItIs {
+        is_text: kind != Kind::Data,
+        kind,
+        bytes,
+        version: entry.version.get(),
+        expire_time: entry.deadline.map(time::timestamp),
+    })
+}

@@ -1,0 +1,136 @@
+//! What comes percent-encoded: keys in a path, and the query behind it.
+
+use percent_encoding::percent_decode_str;
+
+use crate::{
+    calls::failure::Failure,
+    model::error::{Invalid, Rule},
+};
+
+/// The parameters of a query that nobody has taken yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query(Vec<(String, String)>);
+
+/// Text that was percent-encoded.
+///
+/// # Errors
+/// An [`Invalid`] for `field`: a percent sign without two hexadecimal digits
+/// behind it, or what is not UTF-8.
+pub fn decoded(text: &str, field: &str) -> Result<String, Invalid> {
+    let malformed = |rule| Invalid::new(field.to_owned(), Rule::Malformed, rule);
+    let mut signs = text.split('%').skip(1);
+    let is_whole = signs.all(|rest| {
+        let digits = rest.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    });
+    if !is_whole {
+        return Err(malformed("% stands before two hexadecimal digits"));
+    }
+    let decoded = percent_decode_str(text).decode_utf8();
+    decoded
+        .map(Into::into)
+        .map_err(|_| malformed("what is percent-encoded is UTF-8"))
+}
+
+impl Query {
+    /// Reads a query; `None`: there is none. A plus sign is a space, as forms
+    /// write it.
+    ///
+    /// # Errors
+    /// An [`Invalid`] for what is not encoded well, or is given twice.
+    pub fn read(query: Option<&str>) -> Result<Self, Invalid> {
+        let mut parameters: Vec<(String, String)> = Vec::new();
+        for pair in query.unwrap_or_default().split('&') {
+            if pair.is_empty() {
+                continue;
+            }
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let name = decoded(&name.replace('+', " "), "query")?;
+            let value = decoded(&value.replace('+', " "), &name)?;
+            if parameters.iter().any(|(other, _)| *other == name) {
+                return Err(Invalid::new(name, Rule::Conflict, "it is given once"));
+            }
+            parameters.push((name, value));
+        }
+        Ok(Self(parameters))
+    }
+
+    /// The value of a parameter, if it is given.
+    pub fn take(&mut self, name: &str) -> Option<String> {
+        let at = self.0.iter().position(|(given, _)| given == name)?;
+        Some(self.0.swap_remove(at).1)
+    }
+
+    /// Whether a parameter says true.
+    ///
+    /// # Errors
+    /// An [`Invalid`] for anything but true and false.
+    pub fn flag(&mut self, name: &'static str) -> Result<bool, Invalid> {
+        match self.take(name).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(Invalid::new(name, Rule::Malformed, "it is true or false")),
+        }
+    }
+
+    /// A whole number, if it is given.
+    ///
+    /// # Errors
+    /// An [`Invalid`] for what is none.
+    pub fn number<N: std::str::FromStr>(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Option<N>, Invalid> {
+        let number = self.take(name).map(|text| text.parse());
+        number
+            .transpose()
+            .map_err(|_| Invalid::new(name, Rule::Malformed, "it is a whole number"))
+    }
+
+    /// That all parameters have been taken.
+    ///
+    /// # Errors
+    /// The first that was not: it would do nothing.
+    pub fn end(self) -> Result<(), Failure> {
+        match self.0.into_iter().next() {
+            None => Ok(()),
+            Some((name, _)) => {
+                let rule = "no parameter of this name is taken here";
+                Err(Invalid::new(name, Rule::Malformed, rule).into())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_taken_apart() {
+        let mut query = Query::read(Some("prefix=a%2Fb+c&all=true&page_size=7&&flag")).unwrap();
+        assert_eq!(query.take("prefix").as_deref(), Some("a/b c"));
+        assert_eq!(query.flag("all"), Ok(true));
+        assert_eq!(query.number("page_size"), Ok(Some(7)));
+        assert_eq!(query.take("prefix"), None);
+        assert!(query.clone().end().is_err(), "flag was not taken");
+        assert_eq!(query.take("flag").as_deref(), Some(""));
+        assert!(query.end().is_ok());
+        assert_eq!(Query::read(None), Ok(Query::default()));
+    }
+
+    #[test]
+    fn what_is_not_encoded_well_is_refused_by_its_name() {
+        for (text, field) in [
+            ("prefix=%", "prefix"),
+            ("prefix=%f", "prefix"),
+            ("prefix=%zz", "prefix"),
+            ("prefix=%ff", "prefix"),
+            ("%ff=1", "query"),
+            ("a=1&a=1", "a"),
+        ] {
+            assert_eq!(Query::read(Some(text)).unwrap_err().field, field, "{text}");
+        }
+        assert_eq!(decoded("a%00b/é", "key").unwrap(), "a\0b/é");
+    }
+}

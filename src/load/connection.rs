@@ -1,0 +1,140 @@
+//! A connection of a load: the generated stub straight on hyper's HTTP/2,
+//! without the queue, the balancing and the layers of a channel.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use http::{Request, Response, Uri};
+use hyper::{
+    body::Incoming,
+    client::conn::http2::{self, SendRequest},
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::{
+    net::TcpStream,
+    sync::Mutex,
+    time::{sleep, timeout},
+};
+use tonic::body::Body;
+use tower::Service;
+
+use crate::{client::error::Error, proto::kv_service_client::KvServiceClient};
+
+/// What calls are made by.
+pub(super) type Stub = KvServiceClient<Wire>;
+
+/// Windows of a stream and of a connection, wide enough that no list waits for
+/// one.
+const STREAM_WINDOW_BYTES: u32 = 4 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 64 << 20;
+
+/// Bytes of an answer that are taken: more than a server gives by default.
+const MESSAGE_BYTES_MAX: usize = 64 << 20;
+
+/// How long to wait before a lost server is dialled again.
+const REDIAL_AFTER: Duration = Duration::from_millis(100);
+
+/// An HTTP/2 connection, as the generated stub wants it.
+#[derive(Clone, Debug)]
+pub(super) struct Wire(SendRequest<Body>);
+
+/// A connection that is made again when it is lost. A clone is the same one.
+#[derive(Clone, Debug)]
+pub(super) struct Connection(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    address: String,
+    origin: Uri,
+    dial_timeout: Duration,
+    wire: Mutex<Option<Wire>>,
+}
+
+impl Connection {
+    /// Connects.
+    ///
+    /// # Errors
+    /// `address` is none, or cannot be reached in time.
+    pub(super) async fn dial(address: &str, dial_timeout: Duration) -> Result<Self, Error> {
+        let origin = format!("http://{address}");
+        let origin: Uri = origin
+            .parse()
+            .ok()
+            .filter(|origin: &Uri| origin.port().is_some())
+            .ok_or_else(|| Error::invalid(format!("{address:?} is no host and port")))?;
+        let connection = Self(Arc::new(Shared {
+            address: address.to_owned(),
+            origin,
+            dial_timeout,
+            wire: Mutex::new(None),
+        }));
+        *connection.0.wire.lock().await = Some(connection.wire().await?);
+        Ok(connection)
+    }
+
+    /// What makes calls on it; dials first when it was lost.
+    ///
+    /// # Errors
+    /// The server cannot be reached; then a moment has passed.
+    pub(super) async fn stub(&self) -> Result<Stub, Error> {
+        let mut kept = self.0.wire.lock().await;
+        let wire = match kept.take_if(|wire| !wire.0.is_closed()) {
+            Some(wire) => wire,
+            None => match self.wire().await {
+                Ok(wire) => wire,
+                Err(error) => {
+                    sleep(REDIAL_AFTER).await;
+                    return Err(error);
+                }
+            },
+        };
+        *kept = Some(wire.clone());
+        let stub = KvServiceClient::with_origin(wire, self.0.origin.clone());
+        Ok(stub.max_decoding_message_size(MESSAGE_BYTES_MAX))
+    }
+
+    async fn wire(&self) -> Result<Wire, Error> {
+        let unreachable = |cause: String| {
+            Error::unavailable(format!("the server cannot be reached: {cause}"), false)
+        };
+        let dialled = async {
+            let stream = TcpStream::connect(&self.0.address).await?;
+            stream.set_nodelay(true)?;
+            Ok::<_, std::io::Error>(stream)
+        };
+        let stream = match timeout(self.0.dial_timeout, dialled).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return Err(unreachable(error.to_string())),
+            Err(_) => return Err(unreachable("nobody answered in time".to_owned())),
+        };
+        let (wire, driver) = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| unreachable(error.to_string()))?;
+        // How it ends, each call on it is told.
+        tokio::spawn(driver);
+        Ok(Wire(wire))
+    }
+}
+
+impl Service<Request<Body>> for Wire {
+    type Response = Response<Incoming>;
+    type Error = hyper::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(ready!(self.0.poll_ready(context)))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        Box::pin(self.0.send_request(request))
+    }
+}

@@ -1,0 +1,119 @@
+//! A connection that speaks HTTP/1.1: one request after another, none of them
+//! gRPC.
+
+use std::{
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context as Task, Poll},
+    time::Duration,
+};
+
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::time::sleep;
+use tonic::{body::Body, codegen::StdError};
+
+use crate::{
+    gate::call::Peer,
+    serve::{
+        config::Config,
+        connection::{Context, Services},
+        counted::Counted,
+        gathered::Gathered,
+        life::{Ended, Life, linger},
+        preface::Looked,
+        unread::Unread,
+        wires::Wires,
+    },
+};
+
+/// The least that hyper reads with.
+const BUFFER_BYTES_MIN: usize = 8 << 10;
+
+/// Serves one connection of `peer` until it ends.
+pub async fn serve<S: Services>(context: Context<S>, looked: Looked, peer: Peer) {
+    let Context {
+        config,
+        gate,
+        services,
+        door,
+    } = context;
+    let life = Life::new(&config, gate.state(), peer);
+    let wires = Wires {
+        gate,
+        services,
+        door,
+        peer,
+    };
+    let asked = Arc::new(AtomicBool::new(false));
+    let service = {
+        let life = life.clone();
+        let asked = Arc::clone(&asked);
+        service_fn(move |request: Request<Incoming>| {
+            asked.store(true, Ordering::Relaxed);
+            let (kind, call) = wires.ask::<Body>(request);
+            let counted = life.asked(kind);
+            async move {
+                call.await
+                    .map(|reply| reply.map(|body| Counted::new(body, counted)))
+            }
+        })
+    };
+    let unread_max = Duration::from_millis(config.stream_unread_ms_max);
+    let gathered = Gathered::new(Unread::new(looked, unread_max));
+    let io = TokioIo::new(gathered.clone());
+    let connection = pin!(builder(&config).serve_connection(io, service));
+    let mut begun = pin!(async {
+        sleep(Duration::from_millis(config.handshake_ms_max)).await;
+        asked.load(Ordering::Relaxed)
+    });
+    let mut is_young = true;
+    let ended = life.drive(connection, |connection, task| {
+        if is_young && let Poll::Ready(asked) = begun.as_mut().poll(task) {
+            is_young = false;
+            if !asked {
+                return Poll::Ready(Err("asked nothing in time".into()));
+            }
+        }
+        turn(connection, &gathered, task)
+    });
+    if let Ended::Itself(ended) = ended.await {
+        if let Err(error) = ended {
+            tracing::debug!(address = %peer.address, %error, "connection ended");
+        }
+        // What hyper refuses by itself has still to leave.
+        linger(gathered).await;
+    }
+}
+
+/// One turn: what has come is read and answered, and the answers leave together.
+///
+/// # Errors
+/// How the connection ended, or that nothing can be written to it.
+fn turn<C: Future<Output = hyper::Result<()>>>(
+    connection: Pin<&mut C>,
+    gathered: &Gathered<Unread<Looked>>,
+    task: &mut Task<'_>,
+) -> Poll<Result<(), StdError>> {
+    if let Poll::Ready(ended) = connection.poll(task) {
+        return Poll::Ready(ended.map_err(Into::into));
+    }
+    match gathered.poll_send(task) {
+        Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+        Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+    }
+}
+
+fn builder(config: &Config) -> http1::Builder {
+    let header_bytes = usize::try_from(config.header_list_bytes_max).unwrap_or(usize::MAX);
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_millis(config.http1_idle_ms_max))
+        .max_buf_size(header_bytes.max(BUFFER_BYTES_MIN));
+    builder
+}

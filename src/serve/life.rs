@@ -1,0 +1,158 @@
+//! The life of one connection: what it is asked, and when it has to go.
+
+use std::{
+    future::{pending, poll_fn},
+    hash::BuildHasher,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, sink},
+    time::{sleep, timeout},
+};
+use tonic::codegen::StdError;
+
+use crate::{
+    gate::{
+        call::Peer,
+        kind::Kind,
+        state::{Phase, State},
+    },
+    serve::{config::Config, counted::Calls, health_only::Quiet},
+};
+
+/// How long a connection that has to go may take to send what it still has.
+const LEAVE: Duration = Duration::from_secs(1);
+
+/// What a connection that was ended in order is still sent is read for so long,
+/// and so much of it.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: u64 = 64 << 20;
+
+/// When a connection has to go, whatever it speaks. A clone is the same.
+#[derive(Clone, Debug)]
+pub struct Life {
+    state: State,
+    quiet: Quiet,
+    calls: Arc<Calls>,
+    is_health_only: bool,
+    age_ms: u64,
+}
+
+/// What ended a connection.
+#[derive(Debug)]
+pub enum Ended {
+    /// It came to its end, in order or not.
+    Itself(Result<(), StdError>),
+    /// It was left behind, with whatever it still had.
+    Abandoned,
+}
+
+impl Life {
+    /// That of a connection of `peer`, which begins now.
+    #[must_use]
+    pub fn new(config: &Config, state: &State, peer: Peer) -> Self {
+        Self {
+            state: state.clone(),
+            quiet: Quiet::default(),
+            calls: Arc::default(),
+            is_health_only: peer.health_only.is_some(),
+            age_ms: age_ms(config, peer.address),
+        }
+    }
+
+    /// A call begins; it is under way until what this gives is dropped.
+    #[must_use]
+    pub fn asked(&self, kind: Kind) -> Arc<()> {
+        if self.is_health_only {
+            self.quiet.interrupt(kind.is_health());
+        }
+        self.calls.begin(kind.is_lasting())
+    }
+
+    /// Drives `connection` to its end, turn by turn.
+    pub async fn drive<C: GracefulConnection>(
+        &self,
+        mut connection: Pin<&mut C>,
+        mut turn: impl FnMut(Pin<&mut C>, &mut Context<'_>) -> Poll<Result<(), StdError>>,
+    ) -> Ended {
+        // Health alone is answered until the very end.
+        let stays = self.is_health_only;
+        let mut stopping = pin!(self.state.reached(Phase::Stopping));
+        let mut age = pin!(sleep_or_never(self.age_ms));
+        let mut lasted = pin!(self.lasted());
+        let mut abandoned = pin!(self.abandoned());
+        let mut leaving = false;
+        loop {
+            tokio::select! {
+                ended = poll_fn(|context| turn(connection.as_mut(), context)) => {
+                    return Ended::Itself(ended);
+                }
+                () = stopping.as_mut(), if !leaving && !stays => {
+                    leaving = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = age.as_mut(), if !leaving => {
+                    leaving = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = abandoned.as_mut(), if !stays => break,
+                () = lasted.as_mut() => {
+                    connection.as_mut().graceful_shutdown();
+                    break;
+                }
+            }
+        }
+        // For the answers that have been given.
+        let last = poll_fn(|context| turn(connection.as_mut(), context));
+        let _ = timeout(LEAVE, last).await;
+        Ended::Abandoned
+    }
+
+    async fn lasted(&self) {
+        if self.is_health_only {
+            self.quiet.lasted().await;
+        } else {
+            pending::<()>().await;
+        }
+    }
+
+    /// Read, the end of a watch has left by then.
+    async fn abandoned(&self) {
+        self.state.reached(Phase::Stopping).await;
+        sleep(LEAVE).await;
+        self.calls.only_lasting().await;
+    }
+}
+
+/// Reads until the peer closes too. A socket that is closed with something in it
+/// that was not read resets the connection, and a client that is sending, a
+/// Pipeline for example, may then never read how its calls ended.
+pub async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let rest = async {
+        stream.shutdown().await?;
+        copy(&mut stream.take(LINGER_BYTES), &mut sink()).await
+    };
+    // It has been told all that there was to tell.
+    let _ = timeout(LINGER, rest).await;
+}
+
+/// Connections that began together are not to go together.
+fn age_ms(config: &Config, address: SocketAddr) -> u64 {
+    let age_ms = config.connection_age_ms_max;
+    let per_mille = foldhash::quality::RandomState::default().hash_one(address) % 201;
+    (age_ms / 1000).saturating_mul(900 + per_mille) + age_ms % 1000
+}
+
+async fn sleep_or_never(millis: u64) {
+    if millis == 0 {
+        pending::<()>().await;
+    } else {
+        sleep(Duration::from_millis(millis)).await;
+    }
+}

@@ -1,0 +1,86 @@
+//! Which wire answers a request that is not plain gRPC: gRPC-Web, or HTTP.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::Request;
+use hyper::body::Incoming;
+use tonic::body::Body;
+
+use crate::{
+    gate::{
+        answer::{Answer, Reply},
+        call::{Gate, Peer, speaks_grpc_web},
+        kind::Kind,
+    },
+    grpc::web,
+    http::{
+        cors::Told,
+        door::{self, Door},
+    },
+    serve::connection::Services,
+};
+
+/// The wires of one connection.
+#[derive(Clone, Debug)]
+pub struct Wires<S> {
+    /// What calls of gRPC pass.
+    pub gate: Gate,
+    /// Where they go.
+    pub services: S,
+    /// Where everything else goes.
+    pub door: Door,
+    /// Who asks.
+    pub peer: Peer,
+}
+
+/// An answer of one of them.
+pub struct Answering<R> {
+    way: Way<R>,
+    // Most servers tell nothing.
+    told: Option<Box<Told>>,
+}
+
+enum Way<R> {
+    Http(Answer<door::Answering<R>, R>),
+    Web(web::Answering, Gate),
+}
+
+impl<S: Services> Wires<S> {
+    /// How a request is let in and counted, and the answer to come.
+    pub fn ask<R: From<Body>>(&self, request: Request<Incoming>) -> (Kind, Answering<R>) {
+        let origins = self.door.origins();
+        let told = origins.told(&request).map(Box::new);
+        let path = request.uri().path();
+        if !speaks_grpc_web(&request) {
+            let kind = self.door.kind(path);
+            let way = Way::Http(self.door.call(self.peer, request));
+            return (kind, Answering { way, told });
+        }
+        let kind = self.gate.kind(path);
+        let failure = origins.permit(&request).err();
+        let (gate, services) = (self.gate.clone(), self.services.clone());
+        let call = web::call(gate.clone(), services, self.peer, failure, request);
+        let way = Way::Web(call, gate);
+        (kind, Answering { way, told })
+    }
+}
+
+impl<R: From<Body> + Unpin> Future for Answering<R> {
+    type Output = Result<Reply<R>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let answering = self.get_mut();
+        let mut reply = match &mut answering.way {
+            Way::Http(call) => ready!(Pin::new(call).poll(context))?,
+            Way::Web(call, gate) => gate.uncounted(ready!(call.as_mut().poll(context))),
+        };
+        if let Some(told) = answering.told.take() {
+            told.tell(reply.headers_mut());
+        }
+        Poll::Ready(Ok(reply))
+    }
+}

@@ -1,0 +1,139 @@
+//! What metrics tell of calls that went well, badly, and away.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
+
+use nanokv::proto::{DeleteRequest, GetRequest, PipelineRequest, SetRequest, WatchRequest};
+use tonic::Code;
+
+use crate::program::{Program, Server, eventually};
+
+/// A server, and where it tells its metrics.
+async fn started() -> (Server, String) {
+    let server = Program::new(&["--metrics-listen", "127.0.0.1:0"])
+        .variable("NANOKV_PIPELINES_MAX", "1")
+        .serve();
+    server.logged("ready").await;
+    let log = server.log();
+    let (_, rest) = log.split_once("metrics listening").unwrap();
+    let (_, rest) = rest.split_once("\"address\":\"").unwrap();
+    let (address, _) = rest.split_once('"').unwrap();
+    let address = address.to_owned();
+    (server, address)
+}
+
+fn page(address: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: metrics\r\n\r\n")
+        .unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).unwrap();
+    page
+}
+
+/// Returns when the page has each of these lines.
+async fn told(address: &str, lines: &[&str]) {
+    for line in lines {
+        let ended = format!("{line}\n");
+        eventually(line, async || page(address).contains(&ended)).await;
+    }
+}
+
+fn calls(method: &str, code: &str, count: u64) -> String {
+    format!(
+        "nanokv_calls_total{{rpc_service=\"nanokv.v1.KvService\",rpc_method=\"{method}\",\
+         rpc_grpc_status_code=\"{code}\"}} {count}"
+    )
+}
+
+#[tokio::test]
+async fn calls_are_told_by_how_they_ended() {
+    let (server, metrics) = started().await;
+    told(&metrics, &["nanokv_ready 1", &calls("Get", "OK", 0)]).await;
+    let mut kv = server.kv().await;
+    let get = |key: &str| GetRequest {
+        key: key.to_owned(),
+        ..GetRequest::default()
+    };
+    kv.get(get("absent")).await.unwrap();
+    kv.get(get("")).await.unwrap_err();
+    kv.delete(DeleteRequest {
+        key: "absent".to_owned(),
+        condition: Some(nanokv::proto::Condition {
+            kind: Some(nanokv::proto::condition::Kind::Present(true)),
+        }),
+        ..DeleteRequest::default()
+    })
+    .await
+    .unwrap_err();
+    let mut late = tonic::Request::new(SetRequest::default());
+    late.metadata_mut()
+        .insert("grpc-timeout", "never".parse().unwrap());
+    assert_eq!(
+        kv.set(late).await.unwrap_err().code(),
+        Code::InvalidArgument
+    );
+    let lines = [
+        calls("Get", "OK", 1),
+        calls("Get", "INVALID_ARGUMENT", 1),
+        calls("Delete", "NOT_FOUND", 1),
+        calls("Set", "INVALID_ARGUMENT", 1),
+        "nanokv_refusals_total{reason=\"FIELD_MISSING\"} 1".to_owned(),
+        "nanokv_refusals_total{reason=\"TIMEOUT_MALFORMED\"} 1".to_owned(),
+        "nanokv_reads_total{result=\"miss\"} 1".to_owned(),
+        "nanokv_connections{kind=\"ordinary\"} 1".to_owned(),
+    ];
+    told(&metrics, &lines.each_ref().map(String::as_str)).await;
+    // Not counted among refusals: the answer to a condition.
+    assert!(!page(&metrics).contains("KEY_NOT_FOUND"));
+}
+
+#[tokio::test]
+async fn streams_are_told_while_they_last_and_when_their_callers_go_away() {
+    let (server, metrics) = started().await;
+    let mut kv = server.kv().await;
+    let watch = kv
+        .watch(WatchRequest {
+            ranges: vec![nanokv::proto::Range::default()],
+            ..WatchRequest::default()
+        })
+        .await
+        .unwrap();
+    let (lists, receiver) = tokio::sync::mpsc::channel(2);
+    let lists_sent = tokio_stream::wrappers::ReceiverStream::new(receiver);
+    let mut answers = kv.pipeline(lists_sent).await.unwrap().into_inner();
+    lists.send(PipelineRequest::default()).await.unwrap();
+    let answer = answers.message().await.unwrap().unwrap();
+    assert!(answer.failure.is_none(), "{answer:?}");
+    let nothing = tokio_stream::empty::<PipelineRequest>();
+    let refused = kv.pipeline(nothing).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    told(
+        &metrics,
+        &[
+            "nanokv_watchers 1",
+            "nanokv_pipelines 1",
+            "nanokv_pipeline_lists_total 1",
+            "nanokv_watch_history_armed 1",
+            "nanokv_refusals_total{reason=\"TOO_MANY_PIPELINES\"} 1",
+            &calls("Pipeline", "RESOURCE_EXHAUSTED", 1),
+        ],
+    )
+    .await;
+    drop((watch, lists, answers, kv));
+    told(
+        &metrics,
+        &[
+            "nanokv_watchers 0",
+            "nanokv_pipelines 0",
+            &calls("Watch", "CANCELLED", 1),
+            "nanokv_calls_in_flight 0",
+            "nanokv_in_flight_bytes 0",
+            "nanokv_connections{kind=\"ordinary\"} 0",
+        ],
+    )
+    .await;
+}

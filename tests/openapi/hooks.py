@@ -1,0 +1,89 @@
+"""What the document has no words for, one place each; the checks are as strict about all else."""
+
+import schemathesis
+from schemathesis.checks import CHECKS
+from schemathesis.core.failures import AcceptedNegativeData
+from schemathesis.openapi.checks import AllowHeaderMismatch, RejectedPositiveData
+
+INVALID_ARGUMENT = 3
+BELOW_THE_LEAST = -(2**63) - 1
+
+# A rule that a schema cannot state: the reason, and the field where it is one of some.
+UNSAID = [
+    # Two parts of a request, or a part and the body, that exclude each other.
+    ("FIELD_CONFLICT", None),
+    # A removal names a range or says `all`: any of four parameters.
+    ("FIELD_MISSING", "range"),
+    # Lengths are in bytes, and a schema counts characters.
+    ("FIELD_TOO_LARGE", None),
+    # A time lies ahead of the server's clock.
+    ("FIELD_OUT_OF_RANGE", "expire_time"),
+    # A token is one that the server gave; a version, one that it has reached.
+    ("FIELD_MALFORMED", "page_token"),
+    ("VERSION_AHEAD", None),
+    # A least bound above the greatest.
+    ("FIELD_OUT_OF_RANGE", "min"),
+    # With `kind=number` the body is one.
+    ("FIELD_MALFORMED", "value.number"),
+]
+
+
+@schemathesis.check
+def what_is_right_is_taken(context, response, case):
+    """positive_data_acceptance, but for the rules of UNSAID."""
+    try:
+        return CHECKS.get_one("positive_data_acceptance")(context, response, case)
+    except RejectedPositiveData:
+        if response.status_code == 400 and is_unsaid(response.json()):
+            return None
+        raise
+
+
+@schemathesis.check
+def what_is_wrong_is_refused(context, response, case):
+    """negative_data_rejection; an operation of a batch is refused in its place.
+
+    A number in JSON is a double to protobuf's mapping: the one below the least
+    of 64 bits is that.
+    """
+    try:
+        return CHECKS.get_one("negative_data_rejection")(context, response, case)
+    except AcceptedNegativeData:
+        if case.operation.path == "/v1/batch" and has_refused(response.json()):
+            return None
+        if str(BELOW_THE_LEAST) in str(case.body):
+            return None
+        raise
+
+
+@schemathesis.check
+def what_may_be_asked_is_told(context, response, case):
+    """allow_header_conformance; a path that ends in a verb is also that of a key that ends so."""
+    try:
+        return CHECKS.get_one("allow_header_conformance")(context, response, case)
+    except AllowHeaderMismatch:
+        paths = paths_of(case)
+        declared = {method.upper() for path in paths for method in case.operation.schema[path]}
+        told = set(response.headers["allow"][0].split(", "))
+        if len(paths) > 1 and told == declared | {"OPTIONS"}:
+            return None
+        raise
+
+
+def paths_of(case):
+    path = case.operation.path
+    entry = "/v1/entries/{key}"
+    return [path, entry] if path.startswith(f"{entry}:") else [path]
+
+
+def is_unsaid(problem):
+    field = problem["metadata"].get("field", "").rpartition(".")
+    return any(
+        problem["reason"] == reason and name in (None, "".join(field), field[2])
+        for reason, name in UNSAID
+    )
+
+
+def has_refused(batch):
+    failures = (result.get("failure", {}) for result in batch.get("results", []))
+    return any(failure.get("code") == INVALID_ARGUMENT for failure in failures)
