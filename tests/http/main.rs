@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod console;
 #[cfg(test)]
+mod document;
+#[cfg(test)]
 mod entries;
 #[cfg(test)]
 mod hostile;
