@@ -1,5 +1,7 @@
 //! Segments that a snapshot has made superfluous become spares.
 
+use std::sync::atomic::Ordering;
+
 use crate::engine::journal::{error::Fault, layout::narrow, names, shared::Shared};
 
 /// How many spares are kept at most, whatever the settings.
@@ -51,7 +53,8 @@ fn kept_segments(shared: &Shared) -> usize {
     narrow(shared.config.snapshot_log_bytes_min / shared.config.segment_bytes)
 }
 
-/// The oldest segment, if it is not needed.
+/// The oldest segment, if it is not needed. On a full disk watches have to begin
+/// anew, and none is kept for them.
 fn superfluous(shared: &Shared, begin: u64) -> Option<u64> {
     let last = shared.queue.lock().last();
     let history = shared.config.history_changes;
@@ -61,7 +64,8 @@ fn superfluous(shared: &Shared, begin: u64) -> Option<u64> {
     let is_covered = |next: &&(u64, u64)| next.1 <= begin.saturating_add(1);
     let covered = segments.iter().skip(1).take_while(is_covered).count();
     let (_, next) = *segments.get(1)?;
-    let is_history = last.saturating_sub(next.saturating_sub(1)) < history;
+    let is_history = last.saturating_sub(next.saturating_sub(1)) < history
+        && !shared.is_disk_full.load(Ordering::Acquire);
     (covered > 0 && (!is_history || covered > kept_segments(shared))).then_some(number)
 }
 

@@ -73,6 +73,11 @@ impl Blocks {
         self.records
     }
 
+    /// Bytes that were pushed and not written.
+    pub(in crate::engine::journal) fn waiting_bytes(&self) -> u64 {
+        wide(self.content.len())
+    }
+
     /// Adds a record. It is written later: whoever calls may hold a lock.
     pub(in crate::engine::journal) fn push(&mut self, record: Record<'_>) {
         record::write(&Item::Record(record), &mut self.content);

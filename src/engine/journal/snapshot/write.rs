@@ -1,6 +1,7 @@
 //! Writes a snapshot while the store is changed.
 
 use std::{
+    io,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -20,7 +21,7 @@ use crate::engine::journal::{
 const LOOK: Duration = Duration::from_secs(1);
 const LOOK_SYNCED: Duration = Duration::from_millis(10);
 
-/// How long after a failure another one is tried.
+/// How long after a failure another one is tried; on a full disk after any.
 const RETRY: Duration = Duration::from_secs(10);
 
 /// A snapshot that is being written.
@@ -52,21 +53,37 @@ pub(in crate::engine::journal) fn run(shared: &Arc<Shared>, source: &dyn Source)
             let failures = &shared.counted.snapshot_failures;
             failures.fetch_add(1, Ordering::Relaxed);
             not_before = shared.disk.elapsed().saturating_add(RETRY);
+        } else if shared.is_disk_full.load(Ordering::Acquire) {
+            not_before = shared.disk.elapsed().saturating_add(RETRY);
         }
     }
 }
 
 /// Whether the log has grown enough; on a full disk, whether some of it could
-/// be let go.
-fn is_due(shared: &Shared) -> bool {
+/// be let go, even for a snapshot that is larger: what was deleted gives its
+/// room back only so.
+pub(in crate::engine::journal) fn is_due(shared: &Shared) -> bool {
     let log_bytes = shared.log_bytes.load(Ordering::Relaxed);
     let last = shared.counted.snapshot_bytes.load(Ordering::Relaxed);
     log_bytes >= shared.config.snapshot_log_bytes_min.max(last)
-        || (shared.is_disk_full.load(Ordering::Acquire)
-            && log_bytes >= last.max(shared.config.segment_bytes))
+        || (shared.is_disk_full.load(Ordering::Acquire) && log_bytes >= shared.config.segment_bytes)
 }
 
-fn take(shared: &Arc<Shared>, source: &dyn Source) -> Result<(), Fault> {
+/// Takes one, and leaves nothing of it when that fails: on a full disk it would
+/// hold the room that all others need.
+pub(in crate::engine::journal) fn take(
+    shared: &Arc<Shared>,
+    source: &dyn Source,
+) -> Result<(), Fault> {
+    let taken = write(shared, source);
+    if taken.is_err() {
+        // What cannot be removed is written over by the next.
+        drop(shared.disk.remove(SNAPSHOT_UNFINISHED));
+    }
+    taken
+}
+
+fn write(shared: &Arc<Shared>, source: &dyn Source) -> Result<(), Fault> {
     let mut writer = Writer::begin(shared)?;
     while let Some(bytes) = writer.step(source)? {
         let rate = shared.config.snapshot_bytes_per_second.max(1);
@@ -139,8 +156,31 @@ impl Writer {
         if self.after.is_none() {
             self.part += 1;
         }
+        self.check_room()?;
         self.blocks.flush()?;
         Ok(Some(self.blocks.bytes() - before))
+    }
+
+    /// Stops before it takes the room of others: of the next segment, and of
+    /// what stays free as long as the store may grow.
+    fn check_room(&self) -> Result<(), Fault> {
+        let Shared { disk, config, .. } = &*self.shared;
+        let failed = |doing| Fault::of(&**disk, doing, SNAPSHOT_UNFINISHED);
+        let free = disk.free_bytes().map_err(failed("measure the disk of"))?;
+        let is_full = self.shared.is_disk_full.load(Ordering::Acquire);
+        let reserve = if is_full {
+            0
+        } else {
+            config.disk_free_bytes_min
+        };
+        let taken = config
+            .segment_bytes
+            .saturating_add(self.blocks.waiting_bytes());
+        if free < reserve.saturating_add(taken) {
+            let error = io::ErrorKind::StorageFull.into();
+            return Err(failed("find room for")(error));
+        }
+        Ok(())
     }
 
     /// Brings all of it to the disk, under no name yet. Gives the record up to

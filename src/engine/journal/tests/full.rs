@@ -1,6 +1,11 @@
 //! A disk that becomes full, and has room again.
 
 use super::*;
+use crate::engine::journal::{
+    disk::{Disk, is_full},
+    names::SNAPSHOT_UNFINISHED,
+    snapshot::write::{is_due, take},
+};
 
 const DEMAND: Demand = Demand {
     changes: 1,
@@ -120,4 +125,88 @@ fn a_full_disk_gives_up_spares() {
     }
     assert!(bytes(&rig) < before);
     assert_eq!(refusal(&rig, true), None, "there is room again");
+}
+
+/// A store with more than two blocks of a snapshot in it, beside a reserve of
+/// 1 MiB.
+fn large() -> Rig {
+    let config = Config {
+        disk_free_bytes_min: 1 << 20,
+        snapshot_log_bytes_min: 1 << 30,
+        snapshot_bytes_per_second: u64::MAX,
+        ..config()
+    };
+    let mut rig = Rig::new(&config);
+    for nth in 0..20 {
+        rig.put(&format!("key-{nth:02}"), &"x".repeat(30_000));
+    }
+    rig.tender.step().unwrap();
+    rig
+}
+
+#[test]
+fn a_snapshot_stops_before_the_reserve_and_leaves_nothing_behind() {
+    let rig = large();
+    let steps = Steps(Arc::clone(&rig.model));
+    // Enough for a block and the next segment, not for two.
+    let free = (1 << 20) + (64 << 10) + (300 << 10);
+    rig.disk.set_free_bytes(Some(free));
+    let fault = take(&rig.parts.shared, &steps).unwrap_err();
+    assert!(is_full(&fault.error), "{fault}");
+    assert!(!rig.disk.image().contains_key(SNAPSHOT_UNFINISHED));
+    assert_eq!(rig.disk.free_bytes().unwrap(), free);
+    rig.disk.set_free_bytes(Some(free + (700 << 10)));
+    take(&rig.parts.shared, &steps).unwrap();
+    assert_eq!(rig.journal.status().snapshots, 1);
+}
+
+#[test]
+fn on_a_full_disk_a_snapshot_takes_the_reserve_and_leaves_a_segment() {
+    let mut rig = large();
+    let steps = Steps(Arc::clone(&rig.model));
+    let reserve = (1 << 20) - 1;
+    rig.disk.set_free_bytes(Some(reserve));
+    rig.tender.step().unwrap();
+    assert!(matches!(
+        refusal(&rig, true),
+        Some(Refusal::DiskFull { .. })
+    ));
+    take(&rig.parts.shared, &steps).unwrap();
+    rig.disk.set_free_bytes(Some((64 << 10) + (300 << 10)));
+    let fault = take(&rig.parts.shared, &steps).unwrap_err();
+    assert!(is_full(&fault.error), "{fault}");
+    assert!(rig.disk.free_bytes().unwrap() >= 64 << 10);
+}
+
+#[test]
+fn on_a_full_disk_a_snapshot_is_due_as_soon_as_a_segment_could_go() {
+    let mut rig = large();
+    take(&rig.parts.shared, &Steps(Arc::clone(&rig.model))).unwrap();
+    // Far less than the last snapshot has.
+    rig.fill_segments(2);
+    rig.commit().unwrap();
+    assert!(!is_due(&rig.parts.shared));
+    rig.disk.set_free_bytes(Some(0));
+    rig.tender.step().unwrap();
+    assert!(is_due(&rig.parts.shared));
+}
+
+#[test]
+fn on_a_full_disk_nothing_is_kept_for_watches() {
+    let config = Config {
+        history_changes: 1 << 20,
+        snapshot_log_bytes_min: 1 << 30,
+        disk_free_bytes_min: 1 << 20,
+        ..config()
+    };
+    let segments = |free| {
+        let mut rig = Rig::new(&config);
+        rig.fill_segments(3);
+        rig.disk.set_free_bytes(Some(free));
+        rig.tender.step().unwrap();
+        rig.snapshot().unwrap();
+        rig.journal.status().segments
+    };
+    assert_eq!(segments(8 << 20), 4);
+    assert_eq!(segments(1 << 19), 1);
 }
