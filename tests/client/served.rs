@@ -6,7 +6,10 @@ use std::net::SocketAddr;
 use hyper::body::Incoming;
 use nanokv::{
     client::{Client, config::Config, retry::Policy},
-    engine::memory::{self, Memory},
+    engine::{
+        journal,
+        memory::{self, Memory},
+    },
     gate::{self, call::Gate, opening::Opening, request::RequestBody, state::State},
     grpc::{self, hot::Body},
     http::door::closed,
@@ -19,6 +22,7 @@ use nanokv::{
         stop::{Stop, StopHandle},
     },
 };
+use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tonic::{codegen::http::Request, service::Routes};
 use tower::ServiceExt;
@@ -32,6 +36,15 @@ pub(crate) struct Served {
     clock: HeldClock,
     _stop: StopHandle,
     _tasks: JoinSet<()>,
+    _dir: Option<TempDir>,
+}
+
+/// Where a store is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    Memory,
+    /// In a directory too, with every answer on the disk.
+    Kept,
 }
 
 impl Served {
@@ -50,11 +63,28 @@ impl Served {
         })
     }
 
-    /// A memory store of this configuration.
-    pub(crate) fn store_with(memory: memory::Config) -> Self {
-        Self::start_with(START, memory, |opening, state| {
-            grpc::services(opening, state, grpc::Config::default())
-        })
+    /// A store of this configuration.
+    pub(crate) fn store_with(place: Place, memory: memory::Config) -> Self {
+        let services = |opening, state| grpc::services(opening, state, grpc::Config::default());
+        match place {
+            Place::Memory => Self::start_with(START, |clock| Memory::open(memory, clock), services),
+            Place::Kept => {
+                let dir = TempDir::new().unwrap();
+                let journal = journal::Config {
+                    dir: dir.path().to_owned(),
+                    // So that files are changed and snapshots taken meanwhile.
+                    segment_bytes: 64 << 10,
+                    snapshot_log_bytes_min: 64 << 10,
+                    disk_free_bytes_min: 0,
+                    ..journal::Config::default()
+                };
+                let load = |clock| Memory::load(memory, journal, clock, &mut |_| {}).unwrap();
+                Self {
+                    _dir: Some(dir),
+                    ..Self::start_with(START, load, services)
+                }
+            }
+        }
     }
 
     /// Other services.
@@ -72,12 +102,13 @@ impl Served {
         opened: u64,
         services: impl FnOnce(Opening<Memory<HeldClock>>, State) -> S,
     ) -> Self {
-        Self::start_with(opened, memory::Config::default(), services)
+        let open = |clock| Memory::open(memory::Config::default(), clock);
+        Self::start_with(opened, open, services)
     }
 
     fn start_with<S: Services>(
         opened: u64,
-        memory: memory::Config,
+        open: impl FnOnce(HeldClock) -> Memory<HeldClock>,
         services: impl FnOnce(Opening<Memory<HeldClock>>, State) -> S,
     ) -> Self {
         let (opening, state) = (Opening::new(), State::new());
@@ -94,10 +125,8 @@ impl Served {
         let bound = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = bound.address();
         let clock = HeldClock::at(UnixMillis::new(opened));
-        let open = {
-            let clock = clock.clone();
-            async move { Ok(Memory::open(memory, clock)) }
-        };
+        let store = open(clock.clone());
+        let open = async { Ok(store) };
         let (handle, stop) = Stop::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { run(bound, context, opening, open, stop).await.unwrap() });
@@ -106,6 +135,7 @@ impl Served {
             clock,
             _stop: handle,
             _tasks: tasks,
+            _dir: None,
         }
     }
 

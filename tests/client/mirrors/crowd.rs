@@ -8,7 +8,10 @@ use nanokv::{
 use tokio::task::JoinSet;
 use tonic::Streaming;
 
-use crate::{mirrors::variable, served::Served};
+use crate::{
+    mirrors::variable,
+    served::{Place, Served},
+};
 
 const CONNECTIONS: usize = 10;
 
@@ -18,7 +21,16 @@ const WATCHES: usize = 100;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_of_a_crowd_is_told_its_own_and_nothing_else() {
-    let served = Served::store_with(memory::Config::default());
+    crowd(Place::Memory).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_of_a_crowd_is_told_its_own_by_a_store_that_is_kept_too() {
+    crowd(Place::Kept).await;
+}
+
+async fn crowd(place: Place) {
+    let served = Served::store_with(place, memory::Config::default());
     let each = variable("WATCHES").map_or(WATCHES, |count| usize::try_from(count).unwrap());
     let mut connections = JoinSet::new();
     for connection in 0..CONNECTIONS {
@@ -56,11 +68,11 @@ async fn each_of_a_crowd_is_told_its_own_and_nothing_else() {
             }
             let key = format!("{prefix}a");
             assert!(told.len() == 2 && told.iter().all(|entry| entry.key == key));
-            assert!(told[0].version < told[1].version);
+            assert!(told.is_sorted_by(|one, next| one.version < next.version));
         });
     }
     let told = readers.join_all().await.len();
-    println!("{told} watches, {} events", 2 * told);
+    println!("{told} watches, {} events, {place:?}", 2 * told);
 }
 
 async fn begin(

@@ -18,7 +18,7 @@ use tokio_stream::StreamExt;
 use crate::{
     line::Line,
     mirrors::{follower::Follower, raw::Raw, writers::Writer},
-    served::{Served, client},
+    served::{Place, Served, client},
 };
 
 /// Rounds, each on a store of its own; with the variable `ROUNDS`, as many as it
@@ -40,27 +40,39 @@ type Mirror = BTreeMap<String, Entry>;
 /// How a round is made harder.
 #[derive(Clone, Copy)]
 struct Round {
+    place: Place,
     seed: u64,
     history_events_max: usize,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_line_that_is_cut_loses_nothing_and_tells_nothing_twice() {
-    rounds(memory::history::Config::default().events_max).await;
+    rounds(Place::Memory, memory::history::Config::default().events_max).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_to_a_store_that_is_kept_loses_nothing_either() {
+    rounds(Place::Kept, memory::history::Config::default().events_max).await;
 }
 
 /// Then what a follower has missed is soon gone, and it begins again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_history_that_is_short_loses_nothing_either() {
-    rounds(40).await;
+    rounds(Place::Memory, 40).await;
 }
 
-async fn rounds(history_events_max: usize) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_short_history_of_a_store_that_is_kept_loses_nothing_either() {
+    rounds(Place::Kept, 40).await;
+}
+
+async fn rounds(place: Place, history_events_max: usize) {
     let first = variable("SEED").unwrap_or(SEED);
     let count = variable("ROUNDS").unwrap_or(ROUNDS);
     let (mut events, mut resumed, mut begun) = (0, 0, 0);
     for seed in first..first + count {
         let counts = one(Round {
+            place,
             seed,
             history_events_max,
         })
@@ -70,7 +82,7 @@ async fn rounds(history_events_max: usize) {
         begun += counts.begun;
     }
     println!(
-        "{count} rounds from seed {first} on: {events} events, resumed {resumed} times, begun {begun} times"
+        "{count} rounds from seed {first} on, {place:?}: {events} events, resumed {resumed} times, begun {begun} times"
     );
     assert!(
         resumed + begun > 2 * count,
@@ -82,7 +94,7 @@ async fn one(round: Round) -> raw::Followed {
     let seed = round.seed;
     let mut config = memory::Config::default();
     config.history.events_max = round.history_events_max;
-    let served = Served::store_with(config);
+    let served = Served::store_with(round.place, config);
     let line = Line::to(served.address()).await;
     let store = served.client();
     let raw = Raw::follow(line.address(), store.clone(), seed);
