@@ -18,7 +18,7 @@ const CEILING: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// The program to be.
-pub(crate) struct Program(Command);
+pub(crate) struct Program(pub(crate) Command);
 
 /// A server that said where it listens. Killed when it is dropped.
 pub(crate) struct Server {

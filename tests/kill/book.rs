@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::SystemTime};
 
 use nanokv::client::{entry::Entry, value::Value};
 
-use crate::store::Listing;
+use crate::asked::Listing;
 
 /// What a writer has been told.
 #[derive(Clone, Debug, Default)]

@@ -7,6 +7,7 @@
     reason = "a test that panics has failed"
 )]
 
+mod asked;
 mod book;
 mod mirror;
 #[path = "../binary/program.rs"]

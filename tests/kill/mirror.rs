@@ -8,7 +8,7 @@ use nanokv::{
 };
 use tonic::{Code, Status};
 
-use crate::store::Listing;
+use crate::asked::Listing;
 
 /// What it has come to.
 #[derive(Debug, Default)]

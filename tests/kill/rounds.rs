@@ -13,9 +13,10 @@ use nanokv::client::Client;
 use tokio::task::JoinSet;
 
 use crate::{
+    asked::{Listing, client, listed},
     mirror::Mirror,
     program::eventually,
-    store::{Listing, Store, client, listed},
+    store::Store,
     writer::Writer,
 };
 

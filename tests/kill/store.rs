@@ -1,10 +1,8 @@
 //! A directory, and the program that serves it.
 
-use std::{collections::BTreeMap, fs, net::SocketAddr, path::Path};
+use std::{fs, path::Path};
 
-use nanokv::client::{Client, config::Config, entry::Entry, range::Range, retry::Policy};
 use tempfile::TempDir;
-use tokio_stream::StreamExt;
 
 use crate::program::{Program, Server};
 
@@ -23,12 +21,6 @@ const SETTINGS: [(&str, &str); 8] = [
 /// A store that is served, or was killed.
 pub(crate) struct Store {
     dir: TempDir,
-}
-
-/// All that a store has.
-pub(crate) struct Listing {
-    pub(crate) entries: BTreeMap<String, Entry>,
-    pub(crate) version: i64,
 }
 
 /// What files there are.
@@ -98,29 +90,4 @@ fn copy(from: &Path, to: &Path) {
         let file = file.unwrap();
         fs::copy(file.path(), to.join(file.file_name())).unwrap();
     }
-}
-
-/// A client that makes no call again.
-pub(crate) fn client(address: SocketAddr) -> Client {
-    let config = Config {
-        retry: Policy {
-            attempts_max: 1,
-            ..Policy::default()
-        },
-        call_timeout: std::time::Duration::from_mins(1),
-        ..Config::default()
-    };
-    Client::with_config(address.to_string(), config).unwrap()
-}
-
-/// What the store has, while nobody changes it.
-pub(crate) async fn listed(client: &Client) -> Listing {
-    let entries = client.list(Range::all()).entries();
-    let entries: BTreeMap<_, _> = entries
-        .map(|entry| entry.map(|entry| (entry.key.clone(), entry)))
-        .collect::<Result<_, _>>()
-        .await
-        .unwrap();
-    let version = client.describe().await.unwrap().version;
-    Listing { entries, version }
 }

@@ -18,8 +18,8 @@ use nanokv::client::{
 };
 
 use crate::{
+    asked::Listing,
     book::{Book, Pending, Put},
-    store::Listing,
 };
 
 /// Keys of a writer.
