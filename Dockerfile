@@ -1,7 +1,7 @@
 # nanokv in a container: one program, no shell, not root. Builds
 # alike with BuildKit and with Docker's classic builder.
 
-# Has cargo and a C linker. Its C library must not be newer than the one below.
+# Has cargo, a C compiler and make. Its C library must not be newer than the one below.
 ARG BUILD_IMAGE=rust:1.95-bookworm
 # Has the C library and libgcc, and neither a shell nor a package manager.
 ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12:nonroot

@@ -23,6 +23,11 @@ use nanokv::{
 };
 use tokio::time::Instant;
 
+// As in the program.
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 type Store = &'static Memory<StoreClock>;
 
 const KEY_BYTES: u64 = 16;

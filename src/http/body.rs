@@ -1,7 +1,9 @@
 //! Bodies of requests and of answers.
 
+use std::fmt::{self, Write};
+
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -19,6 +21,12 @@ use crate::{
 
 /// A request as it comes through the gate.
 pub type Request = http::Request<RequestBody<Incoming>>;
+
+/// More than most answers have, so that their headers are not moved.
+const HEADERS: usize = 12;
+
+/// Longer than the values of headers that are made for an answer.
+const HEADER_BYTES: usize = 32;
 
 const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
@@ -72,11 +80,20 @@ pub fn of(content_type: HeaderValue, bytes: Bytes) -> Response<Body> {
     let length = bytes.len();
     let mut response = Response::new(Body::new(Full::new(bytes)));
     let headers = response.headers_mut();
+    *headers = HeaderMap::with_capacity(HEADERS);
     headers.insert(header::CONTENT_TYPE, content_type);
     headers.insert(header::CONTENT_LENGTH, length.into());
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
     headers.insert(header::CACHE_CONTROL, NO_CACHE);
     response
+}
+
+/// A header's value, written where it stays; `None`: it cannot be one.
+#[must_use]
+pub fn header_value(written: fmt::Arguments<'_>) -> Option<HeaderValue> {
+    let mut bytes = BytesMut::with_capacity(HEADER_BYTES);
+    bytes.write_fmt(written).ok()?;
+    HeaderValue::from_maybe_shared(bytes.freeze()).ok()
 }
 
 /// An answer in JSON.

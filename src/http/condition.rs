@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::{
     calls::failure::Failure,
+    http::body::header_value,
     model::error::{Invalid, Rule},
     proto::{Condition, condition::Kind},
 };
@@ -25,7 +26,7 @@ pub enum Read {
 /// # Errors
 /// None: a number is always a header.
 pub fn tag(version: i64) -> Result<HeaderValue, Failure> {
-    HeaderValue::try_from(format!("\"{version}\"")).map_err(|_| malformed(&header::ETAG).into())
+    header_value(format_args!("\"{version}\"")).ok_or_else(|| malformed(&header::ETAG).into())
 }
 
 /// What must hold for a change to be made, if the headers say it.

@@ -1,19 +1,19 @@
 //! One entry: read, stored, removed, added to, touched.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, StatusCode};
 use prost_types::{Duration, Timestamp};
-use tonic::body::Body;
 
 use crate::{
     calls::{
         failure::Failure,
         store::Store,
-        wire::{request, response, time},
+        wire::{request, response},
     },
     engine::Engine,
     http::{
         accept,
+        as_it_is::{Answer, AsItIs, as_it_is, tagged, varying},
         body::{self, Request},
         condition::{self, Read},
         json,
@@ -31,13 +31,6 @@ use crate::{
 
 /// Under which the id of a request stands that is carried out only once.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-
-/// The kind of the value that an answer holds as it is.
-const KIND: HeaderName = HeaderName::from_static("nanokv-kind");
-/// When its entry expires.
-const EXPIRE_TIME: HeaderName = HeaderName::from_static("nanokv-expire-time");
-
-type Answer = Result<Response<Body>, Failure>;
 
 /// GET: the value as it is, or the entry in JSON.
 ///
@@ -189,7 +182,7 @@ pub fn identified(request_id: &mut String, headers: &HeaderMap) -> Result<(), In
 
 /// The value as it is, or the entry in JSON, as the client would have it.
 fn told(headers: &HeaderMap, entry: Entry) -> Answer {
-    let expire_time = entry.deadline().map(time::timestamp);
+    let deadline = entry.deadline();
     let (kind, offers): (_, &[&str]) = match entry.value() {
         Some(Value::Text(_)) => (Kind::Text, &[TEXT, JSON, BYTES]),
         Some(Value::Number(_)) => (Kind::Number, &[TEXT, JSON, BYTES]),
@@ -215,51 +208,8 @@ fn told(headers: &HeaderMap, entry: Entry) -> Answer {
         is_text: form == TEXT,
         bytes,
         version,
-        expire_time,
+        deadline,
     })
-}
-
-/// A value that is told as it is.
-#[derive(Debug)]
-pub(super) struct AsItIs {
-    pub(super) kind: Kind,
-    /// Whether it is told as text.
-    pub(super) is_text: bool,
-    pub(super) bytes: Bytes,
-    pub(super) version: i64,
-    pub(super) expire_time: Option<Timestamp>,
-}
-
-/// The answer that tells a value as it is.
-pub(super) fn as_it_is(value: AsItIs) -> Answer {
-    let content_type = if value.is_text {
-        media::TEXT_UTF8
-    } else {
-        BYTES
-    };
-    let content_type = HeaderValue::from_static(content_type);
-    let mut answer = varying(body::of(content_type, value.bytes));
-    let headers = answer.headers_mut();
-    headers.insert(KIND, HeaderValue::from_static(value.kind.name()));
-    if let Some(time) = value.expire_time
-        && let Ok(time) = HeaderValue::try_from(time.to_string())
-    {
-        headers.insert(EXPIRE_TIME, time);
-    }
-    tagged(answer, value.version)
-}
-
-/// It could have been told in another form.
-fn varying(mut answer: Response<Body>) -> Response<Body> {
-    let accept = HeaderValue::from_static("accept");
-    answer.headers_mut().insert(header::VARY, accept);
-    answer
-}
-
-fn tagged(mut answer: Response<Body>, version: i64) -> Answer {
-    let headers = answer.headers_mut();
-    headers.insert(header::ETAG, condition::tag(version)?);
-    Ok(answer)
 }
 
 fn changed(entry: &Entry) -> Failure {

@@ -12,11 +12,11 @@ use http::{Method, Response, header};
 use tonic::body::Body;
 
 use crate::{
-    calls::{permit, store::Store, wire::time},
+    calls::{permit, store::Store},
     engine::Engine,
     http::{
+        as_it_is::{AsItIs, as_it_is},
         body::Request,
-        entry::{self, AsItIs},
     },
     model::{
         entry::{EntryRef, ValueBytes},
@@ -50,7 +50,7 @@ pub fn get<E: Engine>(store: &Store<E>, request: &Request) -> Option<Response<Bo
     };
     let mut now = Context::from_waker(Waker::noop());
     match pin!(engine.view(read, seen)).poll(&mut now) {
-        Poll::Ready(Ok(Some(value))) => entry::as_it_is(value).ok(),
+        Poll::Ready(Ok(Some(value))) => as_it_is(value).ok(),
         Poll::Ready(_) | Poll::Pending => None,
     }
 }
@@ -68,6 +68,6 @@ fn seen(entry: Option<EntryRef<'_>>) -> Option<AsItIs> {
         kind,
         bytes,
         version: entry.version.get(),
-        expire_time: entry.deadline.map(time::timestamp),
+        deadline: entry.deadline,
     })
 }

@@ -4,6 +4,7 @@
 //! them and a verb behind their last colon, which `route` reads in one match.
 
 pub mod accept;
+pub mod as_it_is;
 pub mod body;
 pub mod condition;
 pub mod console;

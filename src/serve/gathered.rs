@@ -112,10 +112,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Gathered<T> {
     ) -> Poll<io::Result<usize>> {
         let mut inner = self.0.lock();
         ready!(inner.poll_room(context))?;
-        let mut count = 0;
+        let count = buffers.iter().map(|buffer| buffer.len()).sum();
+        inner.bytes.reserve(count);
         for buffer in buffers {
             inner.bytes.extend_from_slice(buffer);
-            count += buffer.len();
         }
         Poll::Ready(Ok(count))
     }
