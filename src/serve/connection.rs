@@ -12,7 +12,11 @@ use std::{
 use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
 use tonic::{body::Body as Generated, codegen::StdError};
 use tower::Service;
 
@@ -64,7 +68,7 @@ pub struct Context<S> {
 impl<S> Context<S> {
     /// The same for one connection from `address`, whose client may have a
     /// certificate.
-    fn of_connection(self, address: SocketAddr, looked: &Looked) -> Self {
+    fn of_connection<T>(self, address: SocketAddr, looked: &Looked<T>) -> Self {
         let certificate = looked.line().certificate();
         Self {
             gate: self.gate.of_connection(address, certificate.clone()),
@@ -109,6 +113,12 @@ impl<S> Services for S where
 {
 }
 
+/// What carries the bytes of a connection: a socket, or a pipe in memory for who
+/// tests it.
+pub trait Carrier: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Carrier for T {}
+
 /// Serves one connection until it ends.
 pub async fn serve<S: Services>(
     context: Context<S>,
@@ -123,6 +133,17 @@ pub async fn serve<S: Services>(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%address, %error, "no TCP_NODELAY");
     }
+    serve_on(context, stream, address, tls, seat).await;
+}
+
+/// Serves one connection from `address`, whatever carries it, until it ends.
+pub async fn serve_on<S: Services, T: Carrier>(
+    context: Context<S>,
+    stream: T,
+    address: SocketAddr,
+    tls: Option<Tls>,
+    seat: Seat,
+) {
     let handshake = Duration::from_millis(context.config.handshake_ms_max);
     let looked = async {
         tokio::select! {
@@ -154,7 +175,7 @@ pub async fn serve<S: Services>(
 }
 
 /// Shakes hands where there is TLS, and sees what is spoken.
-async fn begin(stream: TcpStream, tls: Option<Tls>) -> io::Result<(Speaks, Looked)> {
+async fn begin<T: Carrier>(stream: T, tls: Option<Tls>) -> io::Result<(Speaks, Looked<T>)> {
     let line = match tls {
         Some(tls) => tls.accept(stream).await?,
         None => Line::Plain(stream),
@@ -162,7 +183,7 @@ async fn begin(stream: TcpStream, tls: Option<Tls>) -> io::Result<(Speaks, Looke
     preface::look(line).await
 }
 
-async fn http2<S: Services>(context: Context<S>, looked: Looked, peer: Peer) {
+async fn http2<S: Services, T: Carrier>(context: Context<S>, looked: Looked<T>, peer: Peer) {
     let Context {
         config,
         gate,
@@ -213,10 +234,10 @@ async fn http2<S: Services>(context: Context<S>, looked: Looked, peer: Peer) {
 ///
 /// # Errors
 /// How the connection ended, or that nothing can be written to it.
-fn turn<C: Future<Output = hyper::Result<()>>>(
+fn turn<C: Future<Output = hyper::Result<()>>, T: Carrier>(
     mut connection: Pin<&mut C>,
     inline: &Inline,
-    gathered: &Gathered<Looked>,
+    gathered: &Gathered<Looked<T>>,
     context: &mut Task<'_>,
 ) -> Poll<Result<(), StdError>> {
     loop {

@@ -21,7 +21,7 @@ use crate::{
     gate::call::Peer,
     serve::{
         config::Config,
-        connection::{Context, Services},
+        connection::{Carrier, Context, Services},
         counted::Counted,
         gathered::Gathered,
         life::{Ended, Life, linger},
@@ -35,7 +35,7 @@ use crate::{
 const BUFFER_BYTES_MIN: usize = 8 << 10;
 
 /// Serves one connection of `peer` until it ends.
-pub async fn serve<S: Services>(context: Context<S>, looked: Looked, peer: Peer) {
+pub async fn serve<S: Services, T: Carrier>(context: Context<S>, looked: Looked<T>, peer: Peer) {
     let Context {
         config,
         gate,
@@ -94,9 +94,9 @@ pub async fn serve<S: Services>(context: Context<S>, looked: Looked, peer: Peer)
 ///
 /// # Errors
 /// How the connection ended, or that nothing can be written to it.
-fn turn<C: Future<Output = hyper::Result<()>>>(
+fn turn<C: Future<Output = hyper::Result<()>>, T: Carrier>(
     connection: Pin<&mut C>,
-    gathered: &Gathered<Unread<Looked>>,
+    gathered: &Gathered<Unread<Looked<T>>>,
     task: &mut Task<'_>,
 ) -> Poll<Result<(), StdError>> {
     if let Poll::Ready(ended) = connection.poll(task) {

@@ -9,24 +9,21 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
 use crate::serve::certificate;
 
-/// A connection.
+/// A connection, whose bytes are carried by `T`.
 #[derive(Debug)]
-pub enum Line {
+pub enum Line<T> {
     /// As it is.
-    Plain(TcpStream),
+    Plain(T),
     /// Through TLS, after its handshake.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<T>>),
 }
 
-impl Line {
+impl<T> Line<T> {
     /// The names in the client's certificate, if it has one.
     #[must_use]
     pub fn certificate(&self) -> Option<Arc<[String]>> {
@@ -41,7 +38,7 @@ impl Line {
     }
 }
 
-impl AsyncRead for Line {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Line<T> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -54,7 +51,7 @@ impl AsyncRead for Line {
     }
 }
 
-impl AsyncWrite for Line {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Line<T> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,

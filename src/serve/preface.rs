@@ -25,17 +25,17 @@ pub enum Speaks {
 
 /// A connection whose first bytes have been looked at, and are read again.
 #[derive(Debug)]
-pub struct Looked {
-    stream: Line,
+pub struct Looked<T> {
+    stream: Line<T>,
     first: [u8; PREFACE.len()],
     filled: usize,
     read: usize,
 }
 
-impl Looked {
+impl<T> Looked<T> {
     /// The connection itself.
     #[must_use]
-    pub const fn line(&self) -> &Line {
+    pub const fn line(&self) -> &Line<T> {
         &self.stream
     }
 }
@@ -44,7 +44,9 @@ impl Looked {
 ///
 /// # Errors
 /// What the system says, and `UnexpectedEof` where the peer has gone.
-pub async fn look(stream: Line) -> io::Result<(Speaks, Looked)> {
+pub async fn look<T: AsyncRead + AsyncWrite + Unpin>(
+    stream: Line<T>,
+) -> io::Result<(Speaks, Looked<T>)> {
     let mut looked = Looked {
         stream,
         first: [0; PREFACE.len()],
@@ -85,7 +87,7 @@ pub fn told_by(seen: &[u8]) -> Option<Speaks> {
     })
 }
 
-impl AsyncRead for Looked {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Looked<T> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -106,7 +108,7 @@ impl AsyncRead for Looked {
     }
 }
 
-impl AsyncWrite for Looked {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Looked<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

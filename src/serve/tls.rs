@@ -3,7 +3,10 @@
 use std::{io, path::PathBuf, sync::Arc};
 
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use tokio::{net::TcpStream, sync::watch};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::watch,
+};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
@@ -58,7 +61,10 @@ impl Tls {
     ///
     /// # Errors
     /// What the peer did wrong, or that it has gone.
-    pub async fn accept(&self, stream: TcpStream) -> io::Result<Line> {
+    pub async fn accept<T: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: T,
+    ) -> io::Result<Line<T>> {
         let config = Arc::clone(&self.0.borrow());
         let stream = TlsAcceptor::from(config).accept(stream).await?;
         Ok(Line::Tls(Box::new(stream)))
