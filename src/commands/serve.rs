@@ -150,17 +150,20 @@ async fn serve(config: Config) -> Result<(), Box<dyn error::Error + Send + Sync>
 
 /// What metrics tell: what each part tells of itself.
 fn figures<E: Engine>(context: &Context<Services<E>>, seats: &Seats) -> Figures {
-    let (gate, services, seats) = (
-        context.gate.clone(),
-        context.services.clone(),
-        seats.clone(),
-    );
+    let Context {
+        gate,
+        services,
+        door,
+        ..
+    } = context.clone();
+    let seats = seats.clone();
     let version = [(env!("CARGO_PKG_VERSION"), Value::Gauge(1))];
     let build = Figure::labelled("nanokv_build_info", "Always 1", "version", version);
     Figures::new(move || {
         [
             vec![build.clone()],
             gate.figures(),
+            door.figures(),
             seats.figures(),
             services.figures(),
             process::figures(),

@@ -119,8 +119,9 @@ impl Gate {
         }
     }
 
-    /// Where this worker counts.
-    pub(super) fn tally(&self) -> Option<&Tally> {
-        self.inner.counted.as_ref().map(|counted| &*counted.own)
+    /// Where this worker counts; `None`: nobody does.
+    #[must_use]
+    pub fn tally(&self) -> Option<&Arc<Tally>> {
+        self.inner.counted.as_ref().map(|counted| &counted.own)
     }
 }

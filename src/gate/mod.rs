@@ -21,4 +21,5 @@ pub mod room;
 pub mod state;
 pub mod tally;
 pub mod timeout;
+pub mod times;
 pub mod trace;

@@ -8,7 +8,6 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use http::HeaderMap;
@@ -18,8 +17,8 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::{
-    gate::foreign,
-    model::figure::{self, Figure, Histogram, Sample, Value},
+    gate::{foreign, times::Times},
+    model::figure::{Figure, Sample, Value},
 };
 
 /// An rpc: the full name of its service, and its own.
@@ -33,27 +32,6 @@ const CODES: usize = 17;
 
 /// Reasons that are told apart: there are not half as many.
 const REASONS_MAX: usize = 128;
-
-/// Where calls are told apart by how long they took.
-const BOUNDS: &[Duration] = &[
-    Duration::from_micros(10),
-    Duration::from_micros(25),
-    Duration::from_micros(50),
-    Duration::from_micros(100),
-    Duration::from_micros(250),
-    Duration::from_micros(500),
-    Duration::from_millis(1),
-    Duration::from_micros(2500),
-    Duration::from_millis(5),
-    Duration::from_millis(10),
-    Duration::from_millis(25),
-    Duration::from_millis(50),
-    Duration::from_millis(100),
-    Duration::from_millis(250),
-    Duration::from_secs(1),
-    Duration::from_secs(5),
-];
-const PLACES: usize = BOUNDS.len() + 1;
 
 /// What all workers have counted. A clone is the same.
 #[derive(Clone, Debug)]
@@ -74,9 +52,13 @@ pub struct Tally {
 #[derive(Debug)]
 struct Counts {
     by_code: [AtomicU64; CODES],
-    by_time: [AtomicU64; PLACES],
-    nanos: AtomicU64,
+    times: Times,
 }
+
+/// Why an answer is a refusal. It goes with the answer to where that is counted,
+/// on a wire whose answers do not say it in their headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reason(&'static str);
 
 /// A call that is to be counted when it ends.
 #[derive(Clone, Copy, Debug)]
@@ -101,8 +83,7 @@ impl Tallies {
     pub fn worker(&self) -> Arc<Tally> {
         let counts = |_| Counts {
             by_code: [const { AtomicU64::new(0) }; CODES],
-            by_time: [const { AtomicU64::new(0) }; PLACES],
-            nanos: AtomicU64::new(0),
+            times: Times::new(),
         };
         let tally = Arc::new(Tally {
             rpcs: (0..=self.rpcs.len()).map(counts).collect(),
@@ -168,15 +149,8 @@ impl Tallies {
 
     fn durations(&self, tallies: &[Arc<Tally>]) -> Figure {
         let samples = self.each().filter_map(|(number, rpc)| {
-            let mut histogram = Histogram::new(BOUNDS);
-            for counts in tallies.iter().filter_map(|tally| tally.rpcs.get(number)) {
-                let nanos = Duration::from_nanos(read(&counts.nanos));
-                histogram.add(&Histogram {
-                    bounds: BOUNDS,
-                    counts: counts.by_time.iter().map(read).collect(),
-                    sum: nanos,
-                });
-            }
+            let counts = tallies.iter().filter_map(|tally| tally.rpcs.get(number));
+            let histogram = Times::together(counts.map(|counts| &counts.times));
             (histogram.count() > 0 || number == 0).then(|| Sample {
                 labels: labels(rpc),
                 value: Value::Histogram(histogram),
@@ -191,6 +165,20 @@ impl Tallies {
 
     fn each(&self) -> impl Iterator<Item = (usize, Rpc)> {
         self.rpcs.iter().copied().chain([OTHER]).enumerate()
+    }
+}
+
+impl Reason {
+    /// `reason`, if a call that ends with `code` was refused.
+    #[must_use]
+    pub fn of(code: Code, reason: &'static str) -> Option<Self> {
+        is_refusal(code).then_some(Self(reason))
+    }
+
+    /// In a word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        self.0
     }
 }
 
@@ -238,15 +226,9 @@ impl Tally {
         if let Some(count) = counts.by_code.get(code) {
             add(count, 1);
         }
-        let Some(began) = call.began else {
-            return;
-        };
-        let took = began.elapsed();
-        if let Some(count) = counts.by_time.get(figure::place(BOUNDS, took)) {
-            add(count, 1);
+        if let Some(began) = call.began {
+            counts.times.record(began.elapsed());
         }
-        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        add(&counts.nanos, nanos);
     }
 }
 

@@ -33,8 +33,11 @@ use crate::{
         entry, events, hot, problem,
         query::decoded,
         route::{self, Route},
-        several, site, tutorial,
+        several, site,
+        tally::{Tallied, Tallies, Tally},
+        tutorial,
     },
+    model::figure::Figure,
 };
 
 /// The way to the store that is not gRPC. A clone is the same way.
@@ -42,7 +45,10 @@ use crate::{
 pub struct Door {
     gate: Gate,
     answers: Arc<dyn Answers>,
-    origins: Origins,
+    config: Config,
+    tallies: Tallies,
+    /// Where this worker counts; `None`: nobody does.
+    own: Option<Arc<Tally>>,
 }
 
 /// What answers requests that were let through.
@@ -87,16 +93,17 @@ pub fn door<E: Engine>(gate: &Gate, store: Store<E>, config: Config) -> Door {
             _ => Kind::Ordinary,
         },
     };
-    let origins = config.cors_origins.clone();
     let site = Arc::new(Site {
         store,
         state: gate.state().clone(),
-        config,
+        config: config.clone(),
     });
     Door {
         gate: gate.beside(wire),
         answers: Arc::new(site),
-        origins,
+        config,
+        tallies: Tallies::default(),
+        own: None,
     }
 }
 
@@ -112,7 +119,9 @@ pub fn closed(gate: &Gate) -> Door {
             rpcs: &[],
         }),
         answers: Arc::new(Closed),
-        origins: Origins::None,
+        config: Config::default(),
+        tallies: Tallies::default(),
+        own: None,
     }
 }
 
@@ -138,15 +147,45 @@ impl Door {
     pub fn of_connection(&self, address: SocketAddr, certificate: Option<Arc<[String]>>) -> Self {
         Self {
             gate: self.gate.of_connection(address, certificate),
-            answers: Arc::clone(&self.answers),
-            origins: self.origins.clone(),
+            ..self.clone()
         }
+    }
+
+    /// The same for a worker whose other calls pass `gate`: its requests are
+    /// counted if those are.
+    #[must_use]
+    pub fn of_worker(&self, gate: &Gate) -> Self {
+        let refusals = gate.tally();
+        Self {
+            own: refusals.map(|refusals| self.tallies.worker(Arc::clone(refusals))),
+            ..self.clone()
+        }
+    }
+
+    /// What requests came to.
+    #[must_use]
+    pub fn figures(&self) -> Vec<Figure> {
+        self.tallies.figures()
     }
 
     /// The other pages that may ask.
     #[must_use]
     pub const fn origins(&self) -> &Origins {
-        &self.origins
+        &self.config.cors_origins
+    }
+
+    /// A request that begins now, if requests are counted.
+    #[must_use]
+    pub fn count<B>(&self, request: &mut http::Request<B>) -> Option<Tallied> {
+        let tally = self.own.as_ref()?;
+        let (method, path) = (request.method(), request.uri().path());
+        let route = self.config.route(method, path);
+        let tallied = Tallied::begin(tally, method, route);
+        if route == Some(Route::Watch) {
+            // It begins well, and may be refused later.
+            request.extensions_mut().insert(Arc::clone(tally));
+        }
+        Some(tallied)
     }
 
     /// Lets a request through, or refuses it.
@@ -223,9 +262,8 @@ impl<E: Engine> Answers for Arc<Site<E>> {
 impl<E: Engine> Site<E> {
     async fn take(&self, request: Request) -> Result<Response<Body>, Failure> {
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        let route = Route::of(&method, uri.path(), self.config.tutorial_routes)
-            .filter(|route| self.config.console || !matches!(route, Route::Console(_)))
-            .ok_or_else(problem::path_unknown)?;
+        let route = self.config.route(&method, uri.path());
+        let route = route.ok_or_else(problem::path_unknown)?;
         let origins = &self.config.cors_origins;
         if method == Method::OPTIONS {
             let mut told = options(route);

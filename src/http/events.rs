@@ -3,6 +3,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -15,7 +16,8 @@ use tonic::{Status, body::Body};
 use crate::{
     calls::{failure::Failure, store::Store},
     engine::Engine,
-    http::{body::Request, json, problem, query::Query, several},
+    gate::tally::Reason,
+    http::{body::Request, json, problem, query::Query, several, tally::Tally},
     model::error::{Invalid, Rule},
     proto::{self, watch_request::Start},
 };
@@ -31,6 +33,8 @@ struct Events<W> {
     watching: Pin<Box<W>>,
     begun: bool,
     ended: bool,
+    /// Where it is counted when it is refused after all.
+    tally: Option<Arc<Tally>>,
 }
 
 /// GET: follows the changes of the keys in a range.
@@ -51,6 +55,7 @@ pub async fn watch<E: Engine>(
         watching: Box::pin(store.watch(given).await?),
         begun: false,
         ended: false,
+        tally: request.extensions().get().cloned(),
     };
     let mut response = Response::new(Body::new(events));
     let headers = response.headers_mut();
@@ -77,6 +82,9 @@ impl<W> Events<W> {
             Ok(text) => text,
             Err(failure) => {
                 self.ended = true;
+                if let Some(tally) = &self.tally {
+                    tally.refuse(Reason::of(failure.code(), failure.reason()));
+                }
                 format!("event: failure\ndata: {}\n\n", problem::text(&failure))
             }
         };
@@ -132,10 +140,14 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
-    use crate::gate::refusal::Refusal;
+    use crate::{
+        gate::{refusal::Refusal, tally::Tallies as Calls},
+        http::tally::Tallies,
+    };
 
     #[tokio::test]
     async fn a_watch_is_told_as_events_and_ends_with_where_to_go_on() {
+        let calls = Calls::new(&[]);
         let entry = proto::Entry {
             key: "a\nb".into(),
             version: 7,
@@ -163,6 +175,7 @@ mod tests {
             watching: Box::pin(tokio_stream::iter(told)),
             begun: false,
             ended: false,
+            tally: Some(Tallies::default().worker(calls.worker())),
         };
         let bytes = events.collect().await.unwrap().to_bytes();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
@@ -178,6 +191,9 @@ mod tests {
         assert!(failure.starts_with("event: failure\ndata: {"), "{failure}");
         assert!(failure.contains(r#""resume_version":"7""#), "{failure}");
         assert_eq!(blocks.next(), Some(""), "nothing follows a failure");
+        let refusals = calls.figures().pop().unwrap();
+        let reasons = refusals.samples.iter().map(|it| it.labels[0].1.as_ref());
+        assert_eq!(reasons.collect::<Vec<_>>(), ["DRAINING", "INTERNAL"]);
     }
 
     #[test]

@@ -20,9 +20,12 @@ pub mod query;
 pub mod route;
 pub mod several;
 pub mod site;
+pub mod tally;
 pub mod tutorial;
 
-use crate::http::cors::Origins;
+use http::Method;
+
+use crate::http::{cors::Origins, route::Route};
 
 /// What can be chosen about this wire.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,4 +36,13 @@ pub struct Config {
     pub console: bool,
     /// The origins of other pages that may ask, in JSON and in gRPC-Web.
     pub cors_origins: Origins,
+}
+
+impl Config {
+    /// What is under `path`; `None`: nothing.
+    #[must_use]
+    pub fn route<'a>(&self, method: &Method, path: &'a str) -> Option<Route<'a>> {
+        Route::of(method, path, self.tutorial_routes)
+            .filter(|route| self.console || !matches!(route, Route::Console(_)))
+    }
 }

@@ -6,7 +6,11 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value as Json, json};
 use tonic::{Code, body::Body};
 
-use crate::{calls::failure::Failure, gate::refusal::Refusal, http::body};
+use crate::{
+    calls::failure::Failure,
+    gate::{refusal::Refusal, tally::Reason},
+    http::body,
+};
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -34,6 +38,9 @@ fn respond_as(status: StatusCode, failure: &Failure) -> Response<Body> {
     let document = document(failure, status).to_string();
     let mut response = body::of(PROBLEM_JSON, Bytes::from(document));
     *response.status_mut() = status;
+    if let Some(reason) = Reason::of(failure.code(), failure.reason()) {
+        response.extensions_mut().insert(reason);
+    }
     let headers = response.headers_mut();
     if let Some(millis) = failure.retry_ms() {
         headers.insert(header::RETRY_AFTER, millis.div_ceil(1000).into());

@@ -92,6 +92,29 @@ impl<'a> Route<'a> {
         })
     }
 
+    /// Its path without the keys and values in it, as metrics tell it.
+    #[must_use]
+    pub const fn template(self) -> &'static str {
+        match self {
+            Self::Alive => "/healthz",
+            Self::Ready => "/readyz",
+            Self::OpenApi => "/openapi.json",
+            Self::Console(_) => "/console",
+            Self::Describe => "/v1/describe",
+            Self::Entries => "/v1/entries",
+            Self::Entry(_) => "/v1/entries/{key}",
+            Self::Increment(_) => "/v1/entries/{key}:increment",
+            Self::Touch(_) => "/v1/entries/{key}:touch",
+            Self::Batch => "/v1/batch",
+            Self::Transact => "/v1/transact",
+            Self::Watch => "/v1/watch",
+            Self::TutorialSet(..) => "/set/{key}/{value}",
+            Self::TutorialGet(_) => "/get/{key}",
+            Self::TutorialDelete(_) => "/delete/{key}",
+            Self::Grpc => "/{service}/{method}",
+        }
+    }
+
     /// The methods that it takes, as the header `Allow` has them.
     #[must_use]
     pub fn allow(self) -> &'static str {

@@ -20,6 +20,7 @@ use crate::{
     http::{
         cors::Told,
         door::{self, Door},
+        tally::Tallied,
     },
     serve::connection::Services,
 };
@@ -42,6 +43,8 @@ pub struct Answering<R> {
     way: Way<R>,
     // Most servers tell nothing.
     told: Option<Box<Told>>,
+    // Only of HTTP: calls of gRPC-Web are counted as calls.
+    tallied: Option<Tallied>,
 }
 
 enum Way<R> {
@@ -51,21 +54,26 @@ enum Way<R> {
 
 impl<S: Services> Wires<S> {
     /// How a request is let in and counted, and the answer to come.
-    pub fn ask<R: From<Body>>(&self, request: Request<Incoming>) -> (Kind, Answering<R>) {
+    pub fn ask<R: From<Body>>(&self, mut request: Request<Incoming>) -> (Kind, Answering<R>) {
         let origins = self.door.origins();
         let told = origins.told(&request).map(Box::new);
-        let path = request.uri().path();
         if !speaks_grpc_web(&request) {
-            let kind = self.door.kind(path);
+            let kind = self.door.kind(request.uri().path());
+            let tallied = self.door.count(&mut request);
             let way = Way::Http(self.door.call(self.peer, request));
-            return (kind, Answering { way, told });
+            let answering = Answering { way, told, tallied };
+            return (kind, answering);
         }
-        let kind = self.gate.kind(path);
+        let kind = self.gate.kind(request.uri().path());
         let failure = origins.permit(&request).err();
         let (gate, services) = (self.gate.clone(), self.services.clone());
         let call = web::call(gate.clone(), services, self.peer, failure, request);
-        let way = Way::Web(call, gate);
-        (kind, Answering { way, told })
+        let answering = Answering {
+            way: Way::Web(call, gate),
+            told,
+            tallied: None,
+        };
+        (kind, answering)
     }
 }
 
@@ -80,6 +88,9 @@ impl<R: From<Body> + Unpin> Future for Answering<R> {
         };
         if let Some(told) = answering.told.take() {
             told.tell(reply.headers_mut());
+        }
+        if let Some(tallied) = answering.tallied.take() {
+            tallied.end(&reply);
         }
         Poll::Ready(Ok(reply))
     }

@@ -40,8 +40,10 @@ impl Worker {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        let gate = context.gate.of_worker();
         let context = Context {
-            gate: context.gate.of_worker(),
+            door: context.door.of_worker(&gate),
+            gate,
             ..context
         };
         let work = async move {

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::TcpStream,
+    net::{TcpStream, ToSocketAddrs},
 };
 
 use nanokv::proto::{DeleteRequest, GetRequest, PipelineRequest, SetRequest, WatchRequest};
@@ -25,13 +25,18 @@ async fn started() -> (Server, String) {
 }
 
 fn page(address: &str) -> String {
+    ask(address, "GET", "/metrics", "")
+}
+
+/// The whole answer to a request over HTTP/1.1.
+fn ask(address: impl ToSocketAddrs, method: &str, path: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream
-        .write_all(b"GET /metrics HTTP/1.1\r\nHost: metrics\r\n\r\n")
-        .unwrap();
-    let mut page = String::new();
-    stream.read_to_string(&mut page).unwrap();
-    page
+    let length = body.len();
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: server\r\nConnection: close");
+    write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 /// Returns when the page has each of these lines.
@@ -136,4 +141,55 @@ async fn streams_are_told_while_they_last_and_when_their_callers_go_away() {
         ],
     )
     .await;
+}
+
+fn requests(method: &str, route: &str, status: u16, count: u64) -> String {
+    format!(
+        "nanokv_http_requests_total{{http_request_method=\"{method}\",http_route=\"{route}\",\
+         http_response_status_code=\"{status}\"}} {count}"
+    )
+}
+
+#[tokio::test]
+async fn requests_over_http_are_told_by_route_and_status_and_never_by_key() {
+    let (server, metrics) = started().await;
+    let entry = "/v1/entries/{key}";
+    told(&metrics, &[&requests("GET", entry, 200, 0)]).await;
+    for (method, path, status) in [
+        ("PUT", "/v1/entries/secret", "200"),
+        // The hot way, the way of all others, and what is not there.
+        ("GET", "/v1/entries/secret", "200"),
+        ("GET", "/v1/entries/secret?omit_value=true", "200"),
+        ("GET", "/v1/entries/secret/absent", "404"),
+        ("GET", "/v1/entries/%00", "400"),
+        ("POST", "/v1/entries/secret:increment", "400"),
+        ("GET", "/secret", "404"),
+        ("BREW", "/secret/of/another", "404"),
+        ("POST", "/nanokv.v1.KvService/Get", "415"),
+    ] {
+        let answer = ask(server.address(), method, path, "text");
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{answer}"
+        );
+    }
+    let lines = [
+        requests("PUT", entry, 200, 1),
+        requests("GET", entry, 200, 2),
+        requests("GET", entry, 404, 1),
+        requests("GET", entry, 400, 1),
+        requests("POST", "/v1/entries/{key}:increment", 400, 1),
+        requests("GET", "unknown", 404, 1),
+        requests("_OTHER", "unknown", 404, 1),
+        requests("POST", "/{service}/{method}", 415, 1),
+        "nanokv_refusals_total{reason=\"FIELD_MALFORMED\"} 1".to_owned(),
+        "nanokv_refusals_total{reason=\"MESSAGE_MALFORMED\"} 1".to_owned(),
+        "nanokv_refusals_total{reason=\"MEDIA_TYPE_UNSUPPORTED\"} 1".to_owned(),
+    ];
+    told(&metrics, &lines.each_ref().map(String::as_str)).await;
+    let page = page(&metrics);
+    assert!(!page.contains("secret"), "{page}");
+    let count = "nanokv_http_request_duration_seconds_count{http_request_method=\"GET\",\
+                 http_route=\"/v1/entries/{key}\"} 4";
+    assert!(page.contains(count), "{page}");
 }

@@ -1,7 +1,8 @@
 """Holds the dashboard and the alerts to the figures that a server really tells.
 
-check.py names ROOT PAGE       every metric that they name is on the page, and
-                               every figure of the page is in docs/operations.md
+check.py names ROOT PAGE       every metric that they and docs/operations.md
+                               name is on the page, and every figure of the page
+                               is in docs/operations.md
 check.py queries ROOT ADDRESS  a Prometheus that has scraped a server answers
                                each of their expressions, and with something
                                where something must be
@@ -60,6 +61,7 @@ def names(root, page):
                 faults.append(f"{where}: no server tells {name}")
     manual = (root / "docs/operations.md").read_text()
     faults += [f"docs/operations.md says nothing of {name}" for name in sorted(figures) if f"`{name}`" not in manual]
+    faults += [f"docs/operations.md: no server tells {name}" for name in sorted(set(NAME.findall(manual)) - series - figures)]
     known = {alert for alert, _ in alerts(root) if alert}
     faults += [f"docs/operations.md says nothing of {name}" for name in sorted(known) if f"`{name}`" not in manual]
     assert used > 60 and len(figures) > 30 and len(known) > 10, (used, len(figures), len(known))
