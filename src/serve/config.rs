@@ -36,7 +36,8 @@ pub struct Config {
     /// until the head of the next is there.
     pub http1_idle_ms_max: u64,
     /// Milliseconds that what a stream has sent may wait without any of it
-    /// leaving, until the stream is reset; a connection of HTTP/1.1 is closed.
+    /// leaving, until the stream is reset; a connection of which nothing leaves
+    /// for so long is closed.
     pub stream_unread_ms_max: u64,
     /// Milliseconds after which a connection is asked to go, a tenth more or
     /// less; 0: never.

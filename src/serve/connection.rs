@@ -39,6 +39,7 @@ use crate::{
         replying::{Call, Replying},
         seats::Seat,
         tls::Tls,
+        unread::Unread,
         wires::Wires,
     },
 };
@@ -213,8 +214,11 @@ async fn http2<S: Services, T: Carrier>(context: Context<S>, looked: Looked<T>, 
             Replying::new(call, counted)
         })
     };
-    let inline = Inline::new(Duration::from_millis(config.stream_unread_ms_max));
-    let gathered = Gathered::new(looked);
+    let unread_max = Duration::from_millis(config.stream_unread_ms_max);
+    let inline = Inline::new(unread_max);
+    // hyper ends a connection whose pings stay unanswered only as soon as all
+    // that it has still to say has been taken.
+    let gathered = Gathered::new(Unread::new(looked, unread_max));
     let io = TokioIo::new(gathered.clone());
     let connection = pin!(builder(&config, inline.taker()).serve_connection(io, service));
     let ended = life.drive(connection, |connection, task| {
@@ -237,7 +241,7 @@ async fn http2<S: Services, T: Carrier>(context: Context<S>, looked: Looked<T>, 
 fn turn<C: Future<Output = hyper::Result<()>>, T: Carrier>(
     mut connection: Pin<&mut C>,
     inline: &Inline,
-    gathered: &Gathered<Looked<T>>,
+    gathered: &Gathered<Unread<Looked<T>>>,
     context: &mut Task<'_>,
 ) -> Poll<Result<(), StdError>> {
     loop {

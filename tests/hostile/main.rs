@@ -16,4 +16,6 @@ mod pipelines;
 #[expect(dead_code, reason = "the tests of the drain use the rest")]
 mod serving;
 #[cfg(test)]
+mod unread;
+#[cfg(test)]
 mod watches;

@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod frames;
+pub(crate) mod piped;
 pub(crate) mod pipeline;
 pub(crate) mod server;
 

@@ -12,7 +12,7 @@ use nanokv::{
         rate::{meter::Now, meters::Meters},
         state::State,
     },
-    grpc,
+    grpc::{self, services::Services},
     http::{self, door::door},
     model::{
         clock::{Clock, held::HeldClock},
@@ -43,6 +43,14 @@ pub(crate) struct Limits {
     pub(crate) identities: String,
 }
 
+/// What a server consists of, before it is open.
+pub(crate) struct Parts {
+    pub(crate) context: Context<Services<Memory<HeldClock>>>,
+    pub(crate) opening: Opening<Memory<HeldClock>>,
+    pub(crate) clock: HeldClock,
+    roster: watch::Sender<Arc<Roster>>,
+}
+
 /// A server that serves until it is dropped, or asked to stop.
 pub(crate) struct Server {
     address: SocketAddr,
@@ -52,9 +60,9 @@ pub(crate) struct Server {
     ended: JoinHandle<Result<(), Error>>,
 }
 
-impl Server {
-    /// Starts one with the limits that `change` leaves, on one worker.
-    pub(crate) fn start(change: impl FnOnce(&mut Limits)) -> Self {
+impl Parts {
+    /// With the limits that `change` leaves.
+    pub(crate) fn new(change: impl FnOnce(&mut Limits)) -> Self {
         let mut limits = Limits::default();
         limits.serve.workers = 1;
         limits.serve.listen.set_port(0);
@@ -78,7 +86,25 @@ impl Server {
             services,
             gate,
         };
-        let bound = bind(limits.serve.listen).unwrap();
+        Self {
+            context,
+            opening,
+            clock,
+            roster,
+        }
+    }
+}
+
+impl Server {
+    /// Starts one with the limits that `change` leaves, on one worker.
+    pub(crate) fn start(change: impl FnOnce(&mut Limits)) -> Self {
+        let Parts {
+            context,
+            opening,
+            clock,
+            roster,
+        } = Parts::new(change);
+        let bound = bind(context.config.listen).unwrap();
         let address = bound.address();
         let (handle, stop) = Stop::new();
         let time = clock.clone();
