@@ -32,6 +32,7 @@ const VALUE_BYTES: usize = 2000;
 const TTL: Duration = Duration::from_hours(10);
 
 /// Writes under keys of its own, until the store is gone.
+#[derive(Clone)]
 pub(crate) struct Writer {
     name: String,
     pub(crate) book: Book,
@@ -57,7 +58,8 @@ impl Writer {
         self
     }
 
-    async fn change(&mut self, client: &Client) -> Result<(), Error> {
+    /// Makes one change; it is pending until the caller says that it is not.
+    pub(crate) async fn change(&mut self, client: &Client) -> Result<(), Error> {
         match self.random.u8(..10) {
             0..3 => self.set(client).await,
             3 => self.delete(client).await,
@@ -147,8 +149,7 @@ impl Writer {
         let transact = client.transact().all(sets);
         self.pend(puts.to_vec(), true);
         let outcomes = transact.await?.outcomes.into_iter().map(Ok);
-        self.all_stored(puts, outcomes);
-        Ok(())
+        self.all_stored(puts, outcomes)
     }
 
     async fn batch(&mut self, client: &Client) -> Result<(), Error> {
@@ -162,8 +163,7 @@ impl Writer {
         let batch = client.batch().all(sets);
         self.pend(puts.clone(), false);
         let outcomes = batch.await?;
-        self.all_stored(puts, outcomes);
-        Ok(())
+        self.all_stored(puts, outcomes)
     }
 
     fn pend(&mut self, puts: Vec<Put>, together: bool) {
@@ -174,15 +174,16 @@ impl Writer {
         &mut self,
         puts: impl IntoIterator<Item = Put>,
         outcomes: impl IntoIterator<Item = Result<Outcome, Error>>,
-    ) {
+    ) -> Result<(), Error> {
         for (put, outcome) in puts.into_iter().zip(outcomes) {
-            let Ok(Outcome::Set(stored)) = outcome else {
-                panic!("{outcome:?}");
+            let Outcome::Set(stored) = outcome? else {
+                panic!("{}: a set did something else", self.name);
             };
             let Put { key, value, .. } = put;
             self.book
                 .stored(&key, value, stored.version, stored.expire_time);
         }
+        Ok(())
     }
 
     /// Compares what it knows with what the store has again.
