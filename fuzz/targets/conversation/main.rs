@@ -15,6 +15,7 @@ mod requests;
 mod script;
 mod server;
 mod streams;
+mod upstream;
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
@@ -26,7 +27,7 @@ use crate::{
     server::Server,
 };
 
-fuzz_target!(|input: &[u8]| {
+fuzz_target!(init: upstream::pass_over(), |input: &[u8]| {
     let Some((which, rest)) = input.split_first() else {
         return;
     };
