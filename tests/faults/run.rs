@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use crate::{
     asked::{client, listed},
     faulty::{Fault, Store},
-    program::{Program, Server, eventually},
+    program::{Program, Server, eventually, written},
     writer::Writer,
 };
 
@@ -147,13 +147,17 @@ impl Written {
         server.logged(STOPPED).await;
         let client = client(server.address());
         let address = server.address().to_string();
-        let is_healthy = |service| {
-            let asked = ["health", "--address", &address, "--service", service];
-            Program::new(&asked).output().status.success()
+        let asked = |service| {
+            let health = ["health", "--address", &address, "--service", service];
+            // On a machine that is busy too.
+            let patient = ["--timeout-ms", "60000"];
+            let output = Program::new(&[&health[..], &patient].concat()).output();
+            (output.status.success(), written(&output).1)
         };
-        eventually("NOT_SERVING", async || !is_healthy("")).await;
-        if !is_healthy("liveness") {
-            return Err("it is not alive".to_owned());
+        eventually("NOT_SERVING", async || asked("").1.contains("NOT_SERVING")).await;
+        let (is_alive, told) = asked("liveness");
+        if !is_alive {
+            return Err(format!("it is not alive: {told}"));
         }
         let refused = client.set("more", "1").await;
         match refused {
