@@ -24,13 +24,20 @@ pub(super) async fn run<C: Clock>(memory: &Memory<C>) {
 async fn round<C: Clock>(memory: &Memory<C>) {
     for number in 0..memory.shards.len() {
         while !step(memory, number) {
-            // Others on this thread come first.
-            tokio::task::yield_now().await;
+            others_first().await;
         }
     }
     while !memory.requests.trim(memory.clock.now(), &memory.account) {
-        tokio::task::yield_now().await;
+        others_first().await;
     }
+}
+
+/// Between two steps those on this thread come first, and those on this core: a
+/// million entries that expire together are the work of a second, and a thread
+/// that answers calls would else wait for whole slices of the system's.
+async fn others_first() {
+    std::thread::yield_now();
+    tokio::task::yield_now().await;
 }
 
 /// One step on one shard; whether that was the last for now.
