@@ -39,7 +39,9 @@ const WEB_CONTENT_TYPES: [&str; 4] = [
     "application/grpc-web-text+proto",
     "application/grpc-web-text",
 ];
-const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+
+/// How messages of a call are encoded; without it they are not.
+pub const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
 /// What every call passes. A clone is the same gate.
 #[derive(Clone, Debug)]

@@ -6,8 +6,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     calls::{backup::Backup, failure::Failure, store::Store, wire::time},
     engine::Engine,
-    gate::access::caller::Caller,
-    grpc::Config,
+    grpc::{Config, asked},
     proto::{self, admin_service_server::AdminService},
 };
 
@@ -31,11 +30,7 @@ impl<E: Engine> AdminService for Admin<E> {
         &self,
         request: Request<proto::DescribeRequest>,
     ) -> Result<Response<proto::DescribeResponse>, Status> {
-        let described = match request.extensions().get::<Caller>() {
-            Some(caller) => self.0.of(caller.clone()).describe(),
-            None => self.0.describe(),
-        };
-        Ok(Response::new(described?))
+        Ok(Response::new(asked(&self.0, &request).describe()?))
     }
 
     type BackupStream = Map<Backup, fn(Part) -> Result<proto::BackupResponse, Status>>;
@@ -44,10 +39,7 @@ impl<E: Engine> AdminService for Admin<E> {
         &self,
         request: Request<proto::BackupRequest>,
     ) -> Result<Response<Self::BackupStream>, Status> {
-        let backup = match request.extensions().get::<Caller>() {
-            Some(caller) => self.0.of(caller.clone()).backup().await?,
-            None => self.0.backup().await?,
-        };
+        let backup = asked(&self.0, &request).backup().await?;
         Ok(Response::new(backup.map(|part| part.map_err(Into::into))))
     }
 }

@@ -10,9 +10,9 @@ pub mod rpc;
 pub mod services;
 pub mod web;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use tonic::service::Routes;
+use tonic::{Request, service::Routes};
 use tonic_health::pb::health_server::{self, HealthServer};
 
 use crate::{
@@ -23,7 +23,9 @@ use crate::{
         watch::{self, Watches},
     },
     engine::Engine,
-    gate::{call::Wire, kind::Kind, opening::Opening, state::State, tally::Rpc},
+    gate::{
+        access::caller::Caller, call::Wire, kind::Kind, opening::Opening, state::State, tally::Rpc,
+    },
     grpc::{
         admin::Admin,
         health::Health,
@@ -87,8 +89,12 @@ pub fn services<E: Engine>(opening: Opening<E>, state: State, config: Config) ->
     let backups = Backups::new(state.clone(), config.backups);
     let told = admin::limits(&config);
     let store = Store::new(opening, watches, backups, config.limits, told);
-    let kv = Kv::new(store.clone(), pipelines);
-    let kv = Arc::new(if config.guarded { kv.guarded() } else { kv });
+    let store = if config.guarded {
+        store.of(Caller::nobody())
+    } else {
+        store
+    };
+    let kv = Arc::new(Kv::new(store.clone(), pipelines));
     let generated = KvServiceServer::from_arc(Arc::clone(&kv));
     let admin = AdminServiceServer::new(Admin::new(store));
     let health = HealthServer::new(Health::new(state, config.health_watches_max));
@@ -104,6 +110,14 @@ pub fn services<E: Engine>(opening: Opening<E>, state: State, config: Config) ->
         others: routes.prepare(),
         hot: true,
     })
+}
+
+/// The store as the caller of `request` asks it.
+fn asked<'a, E: Engine, T>(store: &'a Store<E>, request: &Request<T>) -> Cow<'a, Store<E>> {
+    match request.extensions().get::<Caller>() {
+        Some(caller) => Cow::Owned(store.of(caller.clone())),
+        None => Cow::Borrowed(store),
+    }
 }
 
 /// What the gate has to know of this wire.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderName, Request, Response};
+use http::{Request, Response};
 use tonic::{
     Status,
     body::Body as Generated,
@@ -22,7 +22,7 @@ use tower::Service;
 use crate::{
     calls::store::Store,
     engine::Engine,
-    gate::{access::caller::Caller, request::RequestBody},
+    gate::{access::caller::Caller, call::ENCODING, request::RequestBody},
     grpc::{
         hot::{self, Body, Hot},
         kv::Kv,
@@ -31,9 +31,6 @@ use crate::{
     model::figure::Figure,
     proto::kv_service_server::{self, KvServiceServer},
 };
-
-/// What a message may be encoded as: only without it none is.
-const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
 /// Every service of this server. A clone is the same services.
 #[derive(Debug)]
@@ -108,8 +105,8 @@ where
     fn call(&mut self, mut request: Request<RequestBody<B>>) -> Answering {
         let each = &*self.0;
         let caller = request.body().caller().clone();
-        if (!caller.is_anyone() || caller.audited().is_some())
-            && let Some(refused) = identified(&mut request, &caller)
+        if !caller.is_anyone()
+            && let Some(refused) = refused(request.uri().path(), &caller)
         {
             return Answering(Way::Answered(Some(refused)));
         }
@@ -117,6 +114,7 @@ where
         let rest = path.strip_prefix('/');
         let rest = rest.and_then(|rest| rest.strip_prefix(kv_service_server::SERVICE_NAME));
         let Some(method) = rest.and_then(|rest| rest.strip_prefix('/')) else {
+            tell(&mut request, caller);
             return Answering(Way::Generated(Box::pin(each.others.clone().call(request))));
         };
         let hot = match request.body().whole() {
@@ -125,31 +123,38 @@ where
             }
             Some(_) | None => Hot::No,
         };
-        if each.hot && method == "Pipeline" {
-            let answer = hot::pipeline(&each.kv, request);
-            return Answering(Way::Generated(Box::pin(answer)));
-        }
+        let is_pipeline = each.hot && method == "Pipeline";
         Answering(match hot {
             Hot::Answered(response) => Way::Answered(Some(response)),
             Hot::Waiting(waiting) => Way::Hot(waiting),
-            Hot::No => Way::Generated(each.generated.clone().call(request)),
+            Hot::No => {
+                tell(&mut request, caller);
+                Way::Generated(if is_pipeline {
+                    Box::pin(hot::pipeline(&each.kv, request))
+                } else {
+                    each.generated.clone().call(request)
+                })
+            }
         })
     }
 }
 
-/// Lets whoever answers know the caller, or refuses what no right covers.
-fn identified<B>(request: &mut Request<RequestBody<B>>, caller: &Caller) -> Option<Response<Body>> {
-    let path = request.uri().path().strip_prefix('/');
-    let (service, method) = path.and_then(|path| path.split_once('/'))?;
+/// The answer to a caller whose rights do not cover this path.
+fn refused(path: &str, caller: &Caller) -> Option<Response<Body>> {
+    let (service, method) = path.strip_prefix('/')?.split_once('/')?;
     // Health is let in before anybody is asked.
-    if !caller.is_anyone()
-        && service != health_server::SERVICE_NAME
-        && let Err(denied) = rpc::permit(caller, service, method)
-    {
-        return Some(Status::from(denied).into_http());
+    if service == health_server::SERVICE_NAME {
+        return None;
     }
-    request.extensions_mut().insert(caller.clone());
-    None
+    let denied = rpc::permit(caller, service, method).err()?;
+    Some(Status::from(denied).into_http())
+}
+
+/// Lets the generated services know the caller, where that is anybody to them.
+fn tell<B>(request: &mut Request<B>, caller: Caller) {
+    if !caller.is_anyone() || caller.audited().is_some() {
+        request.extensions_mut().insert(caller);
+    }
 }
 
 /// An answer, now or later.

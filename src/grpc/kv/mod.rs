@@ -1,15 +1,15 @@
 //! The calls of `KvService`, in three moves each: decode, ask the engine, reply.
 
-use std::borrow::Cow;
-
 use tokio_stream::{Stream, StreamExt, adapters::Map};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
     calls::{failure::Failure, store::Store, watch::Watching},
     engine::Engine,
-    gate::access::caller::Caller,
-    grpc::pipeline::{Answers, List, Pipelines, Reply},
+    grpc::{
+        asked,
+        pipeline::{Answers, List, Pipelines, Reply},
+    },
     model::{figure::Figure, limits::Limits},
     proto::{self, kv_service_server::KvService},
 };
@@ -29,23 +29,6 @@ impl<E: Engine> Kv<E> {
     #[must_use]
     pub const fn new(store: Store<E>, pipelines: Pipelines) -> Self {
         Self { store, pipelines }
-    }
-
-    /// The same where callers say who they are.
-    #[must_use]
-    pub(super) fn guarded(self) -> Self {
-        Self {
-            store: self.store.of(Caller::nobody()),
-            ..self
-        }
-    }
-
-    /// The store as the caller of `request` asks it.
-    fn asked<T>(&self, request: &Request<T>) -> Cow<'_, Store<E>> {
-        match request.extensions().get::<Caller>() {
-            Some(caller) => Cow::Owned(self.store.of(caller.clone())),
-            None => Cow::Borrowed(&self.store),
-        }
     }
 
     /// The store that it is a wire to.
@@ -69,7 +52,7 @@ impl<E: Engine> Kv<E> {
     where
         S: Stream<Item = Result<List, Status>> + Unpin + Send + 'static,
     {
-        let store = self.asked(&lists);
+        let store = asked(&self.store, &lists);
         self.pipelines.begin(&store, lists)
     }
 
@@ -91,7 +74,7 @@ impl<E: Engine> KvService for Kv<E> {
         request: Request<proto::GetRequest>,
     ) -> Result<Response<proto::GetResponse>, Status> {
         Ok(Response::new(
-            self.asked(&request).get(request.get_ref()).await?,
+            asked(&self.store, &request).get(request.get_ref()).await?,
         ))
     }
 
@@ -100,7 +83,7 @@ impl<E: Engine> KvService for Kv<E> {
         request: Request<proto::SetRequest>,
     ) -> Result<Response<proto::SetResponse>, Status> {
         Ok(Response::new(
-            self.asked(&request).set(request.get_ref()).await?,
+            asked(&self.store, &request).set(request.get_ref()).await?,
         ))
     }
 
@@ -109,7 +92,9 @@ impl<E: Engine> KvService for Kv<E> {
         request: Request<proto::DeleteRequest>,
     ) -> Result<Response<proto::DeleteResponse>, Status> {
         Ok(Response::new(
-            self.asked(&request).delete(request.get_ref()).await?,
+            asked(&self.store, &request)
+                .delete(request.get_ref())
+                .await?,
         ))
     }
 
@@ -118,7 +103,9 @@ impl<E: Engine> KvService for Kv<E> {
         request: Request<proto::IncrementRequest>,
     ) -> Result<Response<proto::IncrementResponse>, Status> {
         Ok(Response::new(
-            self.asked(&request).increment(request.get_ref()).await?,
+            asked(&self.store, &request)
+                .increment(request.get_ref())
+                .await?,
         ))
     }
 
@@ -127,7 +114,9 @@ impl<E: Engine> KvService for Kv<E> {
         request: Request<proto::TouchRequest>,
     ) -> Result<Response<proto::TouchResponse>, Status> {
         Ok(Response::new(
-            self.asked(&request).touch(request.get_ref()).await?,
+            asked(&self.store, &request)
+                .touch(request.get_ref())
+                .await?,
         ))
     }
 
@@ -136,7 +125,9 @@ impl<E: Engine> KvService for Kv<E> {
         request: Request<proto::BatchRequest>,
     ) -> Result<Response<proto::BatchResponse>, Status> {
         Ok(Response::new(
-            self.asked(&request).batch(request.get_ref()).await?,
+            asked(&self.store, &request)
+                .batch(request.get_ref())
+                .await?,
         ))
     }
 
@@ -144,7 +135,7 @@ impl<E: Engine> KvService for Kv<E> {
         &self,
         request: Request<proto::ListRequest>,
     ) -> Result<Response<proto::ListResponse>, Status> {
-        let store = self.asked(&request);
+        let store = asked(&self.store, &request);
         Ok(Response::new(store.list(request.into_inner()).await?))
     }
 
@@ -153,7 +144,9 @@ impl<E: Engine> KvService for Kv<E> {
         request: Request<proto::TransactRequest>,
     ) -> Result<Response<proto::TransactResponse>, Status> {
         Ok(Response::new(
-            self.asked(&request).transact(request.get_ref()).await?,
+            asked(&self.store, &request)
+                .transact(request.get_ref())
+                .await?,
         ))
     }
 
@@ -162,7 +155,9 @@ impl<E: Engine> KvService for Kv<E> {
         request: Request<proto::DeleteRangeRequest>,
     ) -> Result<Response<proto::DeleteRangeResponse>, Status> {
         Ok(Response::new(
-            self.asked(&request).delete_range(request.get_ref()).await?,
+            asked(&self.store, &request)
+                .delete_range(request.get_ref())
+                .await?,
         ))
     }
 
@@ -172,7 +167,7 @@ impl<E: Engine> KvService for Kv<E> {
         &self,
         request: Request<proto::WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let store = self.asked(&request);
+        let store = asked(&self.store, &request);
         let watching = store.watch(request.into_inner()).await?;
         Ok(Response::new(watching.map(|told| told.map_err(Into::into))))
     }
