@@ -12,19 +12,8 @@ const MEMORY_MAX: u64 = 2 << 20;
 
 macro_rules! evicting {
     ($($case:ident),* $(,)?) => {
-        mod memory {
-            $(#[tokio::test]
-            async fn $case() {
-                super::$case($crate::support::server::Server::on_memory()).await;
-            })*
-        }
-
-        mod kept {
-            $(#[tokio::test]
-            async fn $case() {
-                super::$case($crate::support::server::Server::on_kept()).await;
-            })*
-        }
+        on_engine!(memory: super::Server::on_memory(); $($case),*);
+        on_engine!(kept: super::Server::on_kept(); $($case),*);
     };
 }
 

@@ -11,6 +11,18 @@ pub(crate) struct Case {
     pub(crate) run: fn(Server) -> Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
+/// Cases of a file as tests of a server that keeps its store in one way.
+macro_rules! on_engine {
+    ($engine:ident: $server:expr; $($case:ident),*) => {
+        mod $engine {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case($server).await;
+            })*
+        }
+    };
+}
+
 /// Lists the cases of a file, each an `async fn(Server)` of it: as `CASES`,
 /// and as tests on every engine. One that is left out is dead code, and the
 /// compiler says so.
@@ -21,26 +33,9 @@ macro_rules! contract {
             run: |server| Box::pin($case(server)),
         }),*];
 
-        mod memory {
-            $(#[tokio::test]
-            async fn $case() {
-                super::$case($crate::support::server::Server::on_memory()).await;
-            })*
-        }
-
-        mod kept {
-            $(#[tokio::test]
-            async fn $case() {
-                super::$case($crate::support::server::Server::on_kept()).await;
-            })*
-        }
-
-        mod plain {
-            $(#[tokio::test]
-            async fn $case() {
-                super::$case($crate::support::server::Server::on_plain(None)).await;
-            })*
-        }
+        on_engine!(memory: super::Server::on_memory(); $($case),*);
+        on_engine!(kept: super::Server::on_kept(); $($case),*);
+        on_engine!(plain: super::Server::on_plain(None); $($case),*);
     };
 }
 
