@@ -135,21 +135,28 @@ pub struct RequestBody<B> {
 enum First {
     Nothing,
     Whole(Bytes),
+    Refused(Refusal),
     Polled(Option<Result<Frame<Bytes>, BoxError>>),
 }
 
-/// The data frames that are there.
-enum Come {
+/// The data frames that have come.
+#[derive(Debug)]
+pub enum Come {
+    /// None yet.
     Nothing,
+    /// As it came.
     One(Bytes),
+    /// Copied together.
     Several(BytesMut),
 }
 
 impl Come {
     /// With one more; only what comes in several is copied.
-    fn and(self, more: Bytes) -> Self {
+    #[must_use]
+    pub fn and(self, more: Bytes) -> Self {
         let mut several = match self {
             Self::Nothing => return Self::One(more),
+            Self::One(before) if before.is_empty() => return Self::One(more),
             Self::One(before) if more.is_empty() => return Self::One(before),
             Self::One(before) => BytesMut::from(before),
             Self::Several(several) => several,
@@ -158,7 +165,19 @@ impl Come {
         Self::Several(several)
     }
 
-    fn bytes(self) -> Option<Bytes> {
+    /// How many bytes that is.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::One(bytes) => bytes.len(),
+            Self::Several(bytes) => bytes.len(),
+        }
+    }
+
+    /// What has come, in one piece; `None`: no frame has.
+    #[must_use]
+    pub fn bytes(self) -> Option<Bytes> {
         match self {
             Self::Nothing => None,
             Self::One(bytes) => Some(bytes),
@@ -215,7 +234,7 @@ where
     pub const fn whole(&self) -> Option<&Bytes> {
         match &self.first {
             First::Whole(bytes) => Some(bytes),
-            First::Nothing | First::Polled(_) => None,
+            First::Nothing | First::Refused(_) | First::Polled(_) => None,
         }
     }
 
@@ -244,8 +263,11 @@ where
             come = come.and(more);
         }
         match come.bytes() {
-            Some(bytes) if self.arrival.receive(&bytes).is_ok() => First::Whole(bytes),
-            Some(bytes) => First::data(bytes),
+            Some(bytes) => match self.arrival.receive(&bytes) {
+                Ok(()) => First::Whole(bytes),
+                // Paid for and held once: it is not tried again when it is read.
+                Err(refusal) => First::Refused(refusal),
+            },
             None => First::Polled(None),
         }
     }
@@ -284,6 +306,7 @@ where
         let body = self.get_mut();
         let polled = match mem::replace(&mut body.first, First::Nothing) {
             First::Whole(bytes) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            First::Refused(refusal) => return Poll::Ready(Some(Err(body.off(refusal)))),
             First::Polled(frame) => Poll::Ready(frame),
             First::Nothing => Pin::new(&mut body.inner)
                 .poll_frame(context)
@@ -308,17 +331,15 @@ where
     fn is_end_stream(&self) -> bool {
         match self.first {
             First::Nothing => self.inner.is_end_stream(),
-            First::Whole(_) | First::Polled(_) => false,
+            First::Whole(_) | First::Refused(_) | First::Polled(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.first {
             First::Nothing => self.inner.size_hint(),
-            First::Whole(bytes) => {
-                SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
-            }
-            First::Polled(_) => SizeHint::default(),
+            First::Whole(bytes) => SizeHint::with_exact(wide(bytes.len())),
+            First::Refused(_) | First::Polled(_) => SizeHint::default(),
         }
     }
 }
@@ -349,7 +370,11 @@ mod tests {
     impl<S: Stream<Item = Result<Frame<Bytes>, Infallible>> + Unpin> Frames for S {}
 
     fn request<S: Frames>(frames: S) -> Request<S> {
-        let share = Load::new(&Config::default()).uncounted();
+        request_to(&Load::new(&Config::default()), frames)
+    }
+
+    fn request_to<S: Frames>(load: &Load, frames: S) -> Request<S> {
+        let share = load.uncounted();
         let read_ms_max = 1000;
         let arrival = Arrival::Message { share, read_ms_max };
         RequestBody::new(StreamBody::new(frames), arrival)
@@ -371,6 +396,22 @@ mod tests {
         let trailers = Frame::trailers(HeaderMap::new());
         assert_eq!(whole(&request(come([data("abc"), trailers]))), abc);
         assert_eq!(whole(&request(come([]))), None);
+    }
+
+    #[test]
+    fn what_is_refused_as_it_comes_is_counted_once() {
+        let load = Load::new(&Config {
+            bytes_in_flight_max: 2,
+            ..Config::default()
+        });
+        let mut request = request_to(&load, come([data("abc")]));
+        assert_eq!((whole(&request), load.bytes()), (None, 3));
+        let mut context = Context::from_waker(Waker::noop());
+        let polled = Pin::new(&mut request).poll_frame(&mut context);
+        assert!(matches!(polled, Poll::Ready(Some(Err(_)))), "{polled:?}");
+        assert_eq!(load.bytes(), 3);
+        drop(request);
+        assert_eq!(load.bytes(), 0);
     }
 
     #[test]

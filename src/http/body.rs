@@ -14,7 +14,7 @@ use crate::{
     gate::{
         load::wide,
         refusal::Refusal,
-        request::{CutOff, RequestBody},
+        request::{Come, CutOff, RequestBody},
     },
     http::media::JSON,
 };
@@ -43,8 +43,7 @@ pub async fn read(body: RequestBody<Incoming>, message_bytes_max: usize) -> Resu
     if body.size_hint().lower() > wide(message_bytes_max) {
         return Err(too_large().into());
     }
-    let mut first = Bytes::new();
-    let mut gathered = BytesMut::new();
+    let mut come = Come::Nothing;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| match error.downcast_ref() {
             Some(CutOff(refusal)) => Failure::from(refusal),
@@ -53,24 +52,12 @@ pub async fn read(body: RequestBody<Incoming>, message_bytes_max: usize) -> Resu
         let Ok(bytes) = frame.into_data() else {
             continue;
         };
-        if first.len() + gathered.len() + bytes.len() > message_bytes_max {
+        if come.size() + bytes.len() > message_bytes_max {
             return Err(too_large().into());
         }
-        // Most come in one piece, which need not be copied.
-        if first.is_empty() && gathered.is_empty() {
-            first = bytes;
-        } else {
-            if gathered.is_empty() {
-                gathered.extend_from_slice(&std::mem::take(&mut first));
-            }
-            gathered.extend_from_slice(&bytes);
-        }
+        come = come.and(bytes);
     }
-    Ok(if gathered.is_empty() {
-        first
-    } else {
-        gathered.freeze()
-    })
+    Ok(come.bytes().unwrap_or_default())
 }
 
 /// An answer with this body. It is of this type and no other, whatever it looks
