@@ -9,10 +9,14 @@ use std::{
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_stream::{Stream, wrappers::WatchStream};
+use tokio_stream::Stream;
 
 use crate::{
-    calls::{failure::Failure, guard::Guard, wire::time},
+    calls::{
+        failure::Failure,
+        guard::{Guard, Stopping},
+        wire::time,
+    },
     engine::{
         Engine,
         journal::backup::{About, Image, Summary, Writer},
@@ -21,7 +25,7 @@ use crate::{
         access::{caller::Caller, identity::Right},
         load::wide,
         refusal::Refusal,
-        state::{Phase, State},
+        state::State,
     },
     proto,
 };
@@ -63,7 +67,7 @@ pub struct Backup {
     entries_done: u64,
     /// What was written and has yet to be given out.
     ready: Bytes,
-    phases: WatchStream<Phase>,
+    stopping: Stopping,
     /// Where callers say who they are.
     guard: Option<Box<Guard>>,
     _place: OwnedSemaphorePermit,
@@ -120,7 +124,7 @@ impl Backups {
             chunk_bytes_max: self.limits.chunk_bytes_max.max(1),
             entries_done: 0,
             ready: Bytes::new(),
-            phases: WatchStream::new(self.state.subscribe()),
+            stopping: Stopping::new(&self.state),
             guard: Guard::of_right(caller, Right::Admin),
             _place: place,
         })
@@ -128,16 +132,6 @@ impl Backups {
 }
 
 impl Backup {
-    /// Whether the server ends its streams.
-    fn is_stopping(&mut self, context: &mut Context<'_>) -> bool {
-        while let Poll::Ready(phase) = Pin::new(&mut self.phases).poll_next(context) {
-            if phase.is_none_or(|phase| phase == Phase::Stopping) {
-                return true;
-            }
-        }
-        false
-    }
-
     /// The next part, or one step towards it.
     ///
     /// # Errors
@@ -204,7 +198,7 @@ impl Stream for Backup {
         if matches!(backup.stage, Stage::Ended) {
             return Poll::Ready(None);
         }
-        if backup.is_stopping(context) {
+        if backup.stopping.is_so(context) {
             let draining = Failure::from(&Refusal::Draining);
             return Poll::Ready(Some(Err(backup.end(draining))));
         }

@@ -1,4 +1,4 @@
-//! Whether who reads a stream still may.
+//! Whether who reads a stream still may, and whether there are still streams.
 
 use std::{
     pin::Pin,
@@ -12,9 +12,34 @@ use tokio_stream::{Stream, wrappers::WatchStream};
 
 use crate::{
     calls::{failure::Failure, permit},
-    gate::access::{caller::Caller, identity::Right, roster::Roster},
+    gate::{
+        access::{caller::Caller, identity::Right, roster::Roster},
+        state::{Phase, State},
+    },
     model::range::Range,
 };
+
+/// Whether the server ends its streams.
+#[derive(Debug)]
+pub struct Stopping(WatchStream<Phase>);
+
+impl Stopping {
+    /// While the server is in `state`.
+    #[must_use]
+    pub fn new(state: &State) -> Self {
+        Self(WatchStream::new(state.subscribe()))
+    }
+
+    /// Whether it does; else the task is woken when that changes.
+    pub fn is_so(&mut self, context: &mut Context<'_>) -> bool {
+        while let Poll::Ready(phase) = Pin::new(&mut self.0).poll_next(context) {
+            if phase.is_none_or(|phase| phase == Phase::Stopping) {
+                return true;
+            }
+        }
+        false
+    }
+}
 
 /// A timer is set no further ahead, since clocks are set meanwhile.
 const LOOK_WITHIN: Duration = Duration::from_hours(1);

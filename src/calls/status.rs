@@ -120,10 +120,7 @@ impl From<&Error> for Failure {
                 "REPLY_TOO_LARGE",
                 format!("the reply would pass reply_bytes_max, which is {reply_bytes_max}"),
             )
-            .with_limit(
-                "reply_bytes_max",
-                u64::try_from(*reply_bytes_max).unwrap_or(u64::MAX),
-            ),
+            .with_limit("reply_bytes_max", wide(*reply_bytes_max)),
             Error::RequestIdReused => Self::new(
                 Code::AlreadyExists,
                 "REQUEST_ID_REUSED",

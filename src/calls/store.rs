@@ -1,5 +1,7 @@
 //! Every call of the store, in three moves: decode, ask the engine, answer.
 
+use std::sync::Arc;
+
 use crate::{
     calls::{
         audit,
@@ -30,22 +32,24 @@ use crate::{
 /// The store, as every wire asks it. A clone is the same store.
 #[derive(Debug)]
 pub struct Store<E> {
+    parts: Arc<Parts<E>>,
+    caller: Caller,
+}
+
+/// What is the same whoever asks.
+#[derive(Debug)]
+struct Parts<E> {
     opening: Opening<E>,
     watches: Watches,
     backups: Backups,
     limits: Limits,
     told: proto::Limits,
-    caller: Caller,
 }
 
 impl<E> Clone for Store<E> {
     fn clone(&self) -> Self {
         Self {
-            opening: self.opening.clone(),
-            watches: self.watches.clone(),
-            backups: self.backups.clone(),
-            limits: self.limits,
-            told: self.told,
+            parts: Arc::clone(&self.parts),
             caller: self.caller.clone(),
         }
     }
@@ -55,19 +59,22 @@ impl<E: Engine> Store<E> {
     /// The store on the engine that `opening` holds as soon as it is open, which
     /// tells the limits of all parts as `told`.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         opening: Opening<E>,
         watches: Watches,
         backups: Backups,
         limits: Limits,
         told: proto::Limits,
     ) -> Self {
-        Self {
+        let parts = Parts {
             opening,
             watches,
             backups,
             limits,
             told,
+        };
+        Self {
+            parts: Arc::new(parts),
             caller: Caller::anyone(),
         }
     }
@@ -76,8 +83,8 @@ impl<E: Engine> Store<E> {
     #[must_use]
     pub fn of(&self, caller: Caller) -> Self {
         Self {
+            parts: Arc::clone(&self.parts),
             caller,
-            ..self.clone()
         }
     }
 
@@ -89,14 +96,14 @@ impl<E: Engine> Store<E> {
 
     /// The place of the engine.
     #[must_use]
-    pub const fn opening(&self) -> &Opening<E> {
-        &self.opening
+    pub fn opening(&self) -> &Opening<E> {
+        &self.parts.opening
     }
 
     /// What one call may carry.
     #[must_use]
-    pub const fn limits(&self) -> &Limits {
-        &self.limits
+    pub fn limits(&self) -> &Limits {
+        &self.parts.limits
     }
 
     /// The engine itself: whoever asks it sees to the caller's rights.
@@ -104,22 +111,30 @@ impl<E: Engine> Store<E> {
     /// # Errors
     /// `OPENING` until it is open.
     pub fn engine(&self) -> Result<&E, Failure> {
-        self.opening.engine().map_err(Failure::from)
+        self.parts.opening.engine().map_err(Failure::from)
     }
 
     /// The figures of the watches, and of the engine as soon as it is open.
     #[must_use]
     pub fn figures(&self) -> Vec<Figure> {
         let mut figures = vec![
-            Figure::gauge("nanokv_watchers", "Watches under way", self.watches.count()),
+            Figure::gauge(
+                "nanokv_watchers",
+                "Watches under way",
+                self.parts.watches.count(),
+            ),
             Figure::gauge(
                 "nanokv_watchers_max",
                 "How many of them may be",
-                self.watches.count_max(),
+                self.parts.watches.count_max(),
             ),
-            Figure::gauge("nanokv_backups", "Backups under way", self.backups.count()),
+            Figure::gauge(
+                "nanokv_backups",
+                "Backups under way",
+                self.parts.backups.count(),
+            ),
         ];
-        if let Ok(engine) = self.opening.engine() {
+        if let Ok(engine) = self.parts.opening.engine() {
             figures.extend(engine.figures());
         }
         figures
@@ -149,7 +164,7 @@ impl<E: Engine> Store<E> {
     /// # Errors
     /// `OPENING`.
     pub fn describe(&self) -> Result<proto::DescribeResponse, Failure> {
-        let mut told = self.told;
+        let mut told = self.parts.told;
         if let Some(rates) = self.caller.rates() {
             told.calls_per_second_max = rates.calls_per_second_max.try_into().unwrap_or(i64::MAX);
             told.bytes_per_second_max = rates.bytes_per_second_max.try_into().unwrap_or(i64::MAX);
@@ -162,7 +177,7 @@ impl<E: Engine> Store<E> {
     /// # Errors
     /// `OPENING`, when there are too many, and what the engine refuses.
     pub async fn backup(&self) -> Result<Backup, Failure> {
-        self.backups.begin(self.engine()?, &self.caller).await
+        self.parts.backups.begin(self.engine()?, &self.caller).await
     }
 
     /// Get.
@@ -171,7 +186,7 @@ impl<E: Engine> Store<E> {
     /// A field that breaks a rule, or what the engine refuses; so with all
     /// calls.
     pub async fn get(&self, given: &proto::GetRequest) -> Result<proto::GetResponse, Failure> {
-        let read = request::get(given, &self.limits)?;
+        let read = request::get(given, &self.parts.limits)?;
         Ok(response::get(self.entry(read).await?))
     }
 
@@ -191,7 +206,7 @@ impl<E: Engine> Store<E> {
     /// See [`Self::get`].
     pub async fn set(&self, given: &proto::SetRequest) -> Result<proto::SetResponse, Failure> {
         let answer = async {
-            let mutation = request::set(given, &self.limits)?;
+            let mutation = request::set(given, &self.parts.limits)?;
             let applied = self.mutate(mutation, &given.request_id).await?;
             Ok(response::set(applied))
         };
@@ -211,7 +226,7 @@ impl<E: Engine> Store<E> {
         given: &proto::DeleteRequest,
     ) -> Result<proto::DeleteResponse, Failure> {
         let answer = async {
-            let mutation = request::delete(given, &self.limits)?;
+            let mutation = request::delete(given, &self.parts.limits)?;
             let applied = self.mutate(mutation, &given.request_id).await?;
             Ok(response::delete(applied))
         };
@@ -231,7 +246,7 @@ impl<E: Engine> Store<E> {
         given: &proto::IncrementRequest,
     ) -> Result<proto::IncrementResponse, Failure> {
         let answer = async {
-            let mutation = request::increment(given, &self.limits)?;
+            let mutation = request::increment(given, &self.parts.limits)?;
             let applied = self.mutate(mutation, &given.request_id).await?;
             Ok(response::increment(&applied))
         };
@@ -251,7 +266,7 @@ impl<E: Engine> Store<E> {
         given: &proto::TouchRequest,
     ) -> Result<proto::TouchResponse, Failure> {
         let answer = async {
-            let mutation = request::touch(given, &self.limits)?;
+            let mutation = request::touch(given, &self.parts.limits)?;
             let applied = self.mutate(mutation, &given.request_id).await?;
             Ok(response::touch(applied))
         };
@@ -269,7 +284,7 @@ impl<E: Engine> Store<E> {
         given: &proto::BatchRequest,
     ) -> Result<proto::BatchResponse, Failure> {
         let answer = async {
-            let batch = Batch::decode(&given.operations, &self.limits, &self.caller)?;
+            let batch = Batch::decode(&given.operations, &self.parts.limits, &self.caller)?;
             let answers = batch.run(self.engine()?).await;
             let results = batch.reply(answers);
             Ok(proto::BatchResponse { results })
@@ -288,7 +303,7 @@ impl<E: Engine> Store<E> {
         given: &proto::TransactRequest,
     ) -> Result<proto::TransactResponse, Failure> {
         let answer = async {
-            let transact = Transact::decode(given, &self.limits)?;
+            let transact = Transact::decode(given, &self.parts.limits)?;
             transact.permit(&self.caller)?;
             transact.run(self.engine()?).await
         };
@@ -302,9 +317,9 @@ impl<E: Engine> Store<E> {
     /// # Errors
     /// See [`Self::get`].
     pub async fn list(&self, given: proto::ListRequest) -> Result<proto::ListResponse, Failure> {
-        let list = request::list(given, &self.limits)?;
+        let list = request::list(given, &self.parts.limits)?;
         permit::range(&self.caller, Right::Read, &list.range)?;
-        Ok(list::page(self.engine()?, &list, &self.limits).await?)
+        Ok(list::page(self.engine()?, &list, &self.parts.limits).await?)
     }
 
     /// `DeleteRange`.
@@ -316,10 +331,11 @@ impl<E: Engine> Store<E> {
         given: &proto::DeleteRangeRequest,
     ) -> Result<proto::DeleteRangeResponse, Failure> {
         let answer = async {
-            let range = request::delete_range(given, &self.limits)?;
+            let range = request::delete_range(given, &self.parts.limits)?;
             permit::range(&self.caller, Right::Write, &range)?;
             let once = once::of(&given.request_id, || Content::of_delete_range(&range));
-            let (engine, entries_max) = (self.engine()?, self.limits.delete_range_entries_max);
+            let (engine, entries_max) =
+                (self.engine()?, self.parts.limits.delete_range_entries_max);
             let deleted = match once? {
                 None => engine.delete_range(&range, entries_max).await,
                 Some(once) => engine.delete_range_once(once, &range, entries_max).await,
@@ -336,11 +352,11 @@ impl<E: Engine> Store<E> {
     /// # Errors
     /// See [`Self::get`], and when there are too many.
     pub async fn watch(&self, given: proto::WatchRequest) -> Result<Watching<E::Watch>, Failure> {
-        let query = watch::query(given, &self.limits)?;
+        let query = watch::query(given, &self.parts.limits)?;
         for range in &query.ranges {
             permit::range(&self.caller, Right::Read, range)?;
         }
         let engine = self.engine()?;
-        self.watches.begin(engine, query, &self.caller).await
+        self.parts.watches.begin(engine, query, &self.caller).await
     }
 }

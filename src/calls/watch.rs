@@ -7,17 +7,16 @@ use std::{
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_stream::{Stream, wrappers::WatchStream};
+use tokio_stream::Stream;
 
 use crate::{
-    calls::{failure::Failure, guard::Guard, wire::watch},
-    engine::{Engine, WatchItem, WatchQuery},
-    gate::{
-        access::caller::Caller,
-        load::wide,
-        refusal::Refusal,
-        state::{Phase, State},
+    calls::{
+        failure::Failure,
+        guard::{Guard, Stopping},
+        wire::watch,
     },
+    engine::{Engine, WatchItem, WatchQuery},
+    gate::{access::caller::Caller, load::wide, refusal::Refusal, state::State},
     model::{error::Error, range::Range, version::Version},
     proto,
 };
@@ -54,7 +53,7 @@ impl Default for Limits {
 #[derive(Debug)]
 pub struct Watching<S> {
     told: Pin<Box<S>>,
-    phases: WatchStream<Phase>,
+    stopping: Stopping,
     /// All events up to here were sent.
     resume: Option<Version>,
     is_ended: bool,
@@ -104,8 +103,8 @@ impl Watches {
         let places = self.enter(&query.ranges)?;
         let told = engine.watch(query).await;
         Ok(Watching {
-            told: Box::pin(told.map_err(|error| Failure::from(&error))?),
-            phases: WatchStream::new(self.state.subscribe()),
+            told: Box::pin(told?),
+            stopping: Stopping::new(&self.state),
             resume: None,
             is_ended: false,
             guard,
@@ -134,16 +133,6 @@ impl<S> Watching<S> {
         self.is_ended = true;
         failure
     }
-
-    /// Whether the server ends its streams.
-    fn is_stopping(&mut self, context: &mut Context<'_>) -> bool {
-        while let Poll::Ready(phase) = Pin::new(&mut self.phases).poll_next(context) {
-            if phase.is_none_or(|phase| phase == Phase::Stopping) {
-                return true;
-            }
-        }
-        false
-    }
 }
 
 impl<S: Stream<Item = Result<WatchItem, Error>>> Stream for Watching<S> {
@@ -155,7 +144,7 @@ impl<S: Stream<Item = Result<WatchItem, Error>>> Stream for Watching<S> {
             return Poll::Ready(None);
         }
         // First, so that a watch with much to tell ends as promptly.
-        if watching.is_stopping(context) {
+        if watching.stopping.is_so(context) {
             let resume = watching.resume.map_or(0, Version::get);
             let draining = Failure::from(&Refusal::Draining).with("resume_version", &resume);
             return Poll::Ready(Some(Err(watching.end(draining))));

@@ -4,7 +4,7 @@
 use http::{HeaderMap, HeaderName};
 use tonic::Code;
 
-use crate::gate::{config::Config, refusal::Refusal};
+use crate::gate::{config::Config, load::wide, refusal::Refusal};
 
 const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -19,7 +19,7 @@ pub fn refusal(headers: &HeaderMap, compressed: bool, config: &Config) -> Option
         Code::Ok | Code::NotFound => None,
         _ if headers.contains_key(&DETAILS) => None,
         Code::OutOfRange => Some(Refusal::MessageTooLarge {
-            message_bytes_max: u64::try_from(config.message_bytes_max).unwrap_or(u64::MAX),
+            message_bytes_max: wide(config.message_bytes_max),
         }),
         Code::Unimplemented if compressed => Some(Refusal::EncodingUnknown),
         Code::Unimplemented => Some(Refusal::MethodUnknown),

@@ -1,13 +1,11 @@
 //! Several entries: a page of them, the removal of a range, lists of
 //! operations.
 
-use http::Response;
-use tonic::body::Body;
-
 use crate::{
-    calls::{failure::Failure, store::Store},
+    calls::store::Store,
     engine::Engine,
     http::{
+        as_it_is::Answer,
         body::{self, Request},
         entry::{identified, message},
         json,
@@ -16,8 +14,6 @@ use crate::{
     model::error::Invalid,
     proto,
 };
-
-type Answer = Result<Response<Body>, Failure>;
 
 /// GET of all entries: a page of those in a range.
 ///

@@ -2,14 +2,14 @@
 //! a text under a key for ten minutes, and words.
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, StatusCode};
 use prost_types::Duration;
-use tonic::body::Body;
 
 use crate::{
-    calls::{failure::Failure, store::Store},
+    calls::store::Store,
     engine::Engine,
     http::{
+        as_it_is::Answer,
         body::{self, Request},
         entry::ttl,
         media::TEXT_UTF8,
@@ -20,8 +20,6 @@ use crate::{
 
 /// Seconds that an entry lives unless the query says otherwise.
 const TTL_SECONDS: i64 = 600;
-
-type Answer = Result<Response<Body>, Failure>;
 
 /// POST `/set/{key}/{value}`.
 ///

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How long to wait when the system has no room for another connection.
-const PAUSE: Duration = Duration::from_millis(100);
+pub const PAUSE: Duration = Duration::from_millis(100);
 
 /// What connections of one port come in by.
 #[derive(Clone, Debug)]

@@ -252,10 +252,7 @@ fn turn<C: Future<Output = hyper::Result<()>>, T: Carrier>(
             break;
         }
     }
-    match gathered.poll_send(context) {
-        Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
-        Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
-    }
+    gathered.end_turn(context)
 }
 
 fn builder(config: &Config, streams: Taker) -> http2::Builder<Taker> {

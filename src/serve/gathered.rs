@@ -14,6 +14,7 @@ use std::{
 use bytes::{Buf, BytesMut};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tonic::codegen::StdError;
 
 /// With so many bytes gathered, they are written before more are taken.
 const GATHERED_BYTES_MAX: usize = 64 << 10;
@@ -54,6 +55,18 @@ impl<T: AsyncWrite + Unpin> Gathered<T> {
     /// What the system says; nothing can be written after it.
     pub fn poll_send(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.lock().poll_send(context)
+    }
+
+    /// The same at the end of a turn of the connection, which goes on unless
+    /// nothing can be written to it.
+    ///
+    /// # Errors
+    /// See [`Self::poll_send`].
+    pub fn end_turn(&self, context: &mut Context<'_>) -> Poll<Result<(), StdError>> {
+        match self.poll_send(context) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+        }
     }
 }
 

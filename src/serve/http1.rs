@@ -102,10 +102,7 @@ fn turn<C: Future<Output = hyper::Result<()>>, T: Carrier>(
     if let Poll::Ready(ended) = connection.poll(task) {
         return Poll::Ready(ended.map_err(Into::into));
     }
-    match gathered.poll_send(task) {
-        Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
-        Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
-    }
+    gathered.end_turn(task)
 }
 
 fn builder(config: &Config) -> http1::Builder {

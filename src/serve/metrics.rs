@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     model::figure::Figure,
-    serve::{bind::Bound, error::Error},
+    serve::{accept::PAUSE, bind::Bound, error::Error},
     telemetry::page::{self, Format},
 };
 
@@ -26,9 +26,6 @@ const PATH: &str = "/metrics";
 
 /// Bytes that a request may have. hyper takes no smaller limit.
 const REQUEST_BYTES_MAX: usize = 8192;
-
-/// How long to wait when the system has no room for another connection.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// Where metrics are told, and the limits of those who read them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::{
-    gate::call::HealthOnly,
+    gate::{call::HealthOnly, load::wide},
     model::figure::{Figure, Value},
     serve::config::Config,
 };
@@ -43,7 +43,7 @@ impl Seats {
     /// As many as `config` says.
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        let connections_max = u64::try_from(config.connections_max).unwrap_or(u64::MAX);
+        let connections_max = wide(config.connections_max);
         Self(Arc::new(Shared {
             ordinary_max: config.connections_max,
             reserved_max: config.health_connections_reserved,

@@ -57,7 +57,7 @@ impl<E: Engine> Kv<E> {
     }
 
     /// What one call may carry.
-    pub(super) const fn limits(&self) -> &Limits {
+    pub(super) fn limits(&self) -> &Limits {
         self.store.limits()
     }
 
