@@ -4,9 +4,10 @@ import argparse
 import json
 import time
 from dataclasses import asdict
+from datetime import datetime, timezone
 
 import programs
-from row import Plan
+from row import Plan, Source
 from table import ROWS
 
 RESULTS = programs.WORK / "results.json"
@@ -39,7 +40,7 @@ def main():
         if typed.write or not typed.rows:
             import report
 
-            report.write(kept, plan)
+            report.write(kept)
             print(f"\nwrote {report.PAGE.relative_to(programs.ROOT)}")
     if failed:
         raise SystemExit(f"scripts/bench: not measured: {', '.join(failed)}")
@@ -48,10 +49,12 @@ def main():
 def measure(chosen, plan):
     """Each row for itself: one that cannot be measured does not stop the others."""
     results, failed = {}, []
+    source = Source(programs.commit(), f"{datetime.now(timezone.utc):%Y-%m-%d}", plan.rounds, plan.seconds)
     for row in chosen:
         began = time.monotonic()
         try:
             result = row.measure(plan)
+            result.source = source
         except (SystemExit, OSError, KeyError, ValueError, AttributeError, ZeroDivisionError) as error:
             print(f"{row.name}: {error}", flush=True)
             failed.append(row.name)

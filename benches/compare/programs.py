@@ -72,6 +72,20 @@ class Program:
         self.stop()
 
 
+def version(*command):
+    try:
+        said = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return "not there"
+    lines = (said.stdout + said.stderr).strip().splitlines()
+    return lines[0] if lines else "unknown"
+
+
+def commit():
+    """That of the sources, which were built just before."""
+    return version("git", "-C", ROOT, "describe", "--always", "--dirty")
+
+
 def stop_all():
     for program in list(Program.running):
         program.stop()

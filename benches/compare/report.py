@@ -3,10 +3,10 @@
 import platform
 import re
 import subprocess
-from datetime import datetime, timezone
 from pathlib import Path
 
-from programs import ROOT
+from programs import ROOT, version
+from row import Source
 from table import ROWS
 
 PAGE = ROOT / "docs/benchmarks.md"
@@ -17,37 +17,46 @@ HEAD = """# Benchmarks
 
 Written by `scripts/bench`: do not edit. One row: `scripts/bench get-8x32`; a first look in under three minutes: `scripts/bench --quick`.
 
-Everything is a ratio measured in one run on one machine: server on one core, load on the other, medians of alternating rounds, beside each rate the server's CPU microseconds per operation by the system's account. The binary is the one that `cargo build --release` makes, with default settings. Rates of other machines differ; ratios differ less.
+Everything is a ratio measured on one machine, both sides of a row in one run and by turns: server on one core, load on the other, medians of the rounds, beside each rate the server's CPU microseconds per operation by the system's account. The binary is the one that `cargo build --release` makes, with default settings; its allocator is jemalloc, that of the floor, bare hyper with a canned reply (`benches/floor.rs`), the system's. Rates of other machines differ; ratios differ less.
 
 """
-
-
-def version(*command):
-    try:
-        said = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return "not there"
-    lines = (said.stdout + said.stderr).strip().splitlines()
-    return lines[0] if lines else "unknown"
 
 
 def machine():
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text()).group(1)
     memory = int(re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text()).group(1)) / 2**20
     cores = subprocess.run(["nproc"], capture_output=True, text=True, check=True).stdout.strip()
-    commit = version("git", "-C", str(ROOT), "describe", "--always", "--dirty")
     versions = [
-        f"nanokv at {commit}", version("rustc", "--version"), version("redis-server", "--version").split(" sha")[0],
+        version("rustc", "--version"), version("redis-server", "--version").split(" sha")[0],
         version("memcached", "--version"), version("etcd", "--version"), version("go", "version"),
         version("h2load", "--version"),
     ]
-    return (f"{datetime.now(timezone.utc):%Y-%m-%d}, {cores} cores of {cpu}, {memory:.0f} GiB, "
-            f"Linux {platform.release()}. {'; '.join(versions)}.")
+    return f"{cores} cores of {cpu}, {memory:.0f} GiB, Linux {platform.release()}. {'; '.join(versions)}."
 
 
-def page(results, plan):
+def sources(results):
+    """What the rows were measured of: that of most, then the rows that have another."""
+    groups = {}
+    for row in ROWS:
+        if row.name in results:
+            source = Source(**results[row.name].get("source", {}))
+            groups.setdefault(source, []).append(row.name)
+    most, *others = sorted(groups.items(), key=lambda group: -len(group[1])) or [(Source(), [])]
+    text = f"Rows are of {told(most[0])}"
+    if others:
+        text += ", but " + "; ".join(f"{', '.join(names)} of {told(source)}" for source, names in others)
+    return f"{text}."
+
+
+def told(source):
+    if source.commit is None:
+        return "a commit and rounds that were not noted"
+    return f"nanokv at {source.commit}, {source.date}, medians of {source.rounds} rounds of {source.seconds} s"
+
+
+def page(results):
     reasons = dict(re.findall(r"^## (\S+)\n+(.*?)(?=\n## |\Z)", REASONS.read_text(), re.M | re.S))
-    text = HEAD + machine() + f" Medians of {plan.rounds} rounds of {plan.seconds} s.\n\n## Goals\n\n"
+    text = HEAD + f"{machine()} {sources(results)}\n\n## Goals\n\n"
     text += "| row | what | goal | beyond | measured | reached |\n|---|---|---|---|---|---|\n"
     goals = [row for row in ROWS if row.goal is not None]
     for row in goals:
@@ -135,6 +144,6 @@ def draw(results):
             save(name, figure)
 
 
-def write(results, plan):
+def write(results):
     draw(results)
-    PAGE.write_text(page(results, plan))
+    PAGE.write_text(page(results))

@@ -17,6 +17,17 @@ class Plan:
     soak_seconds: int = 60
 
 
+@dataclass(frozen=True)
+class Source:
+    """What a row was measured of, when, and for how long; what was kept before
+    this was noted says nothing."""
+
+    commit: str | None = None
+    date: str | None = None
+    rounds: int | None = None
+    seconds: float | None = None
+
+
 @dataclass
 class Result:
     """What a row came to."""
@@ -25,6 +36,7 @@ class Result:
     detail: str
     curve: list = field(default_factory=list)
     bars: dict = field(default_factory=dict)
+    source: Source = Source()
 
 
 @dataclass
