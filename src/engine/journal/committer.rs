@@ -251,10 +251,7 @@ impl Committer {
             if let Some(ready) = spares.clean.pop_front() {
                 return Ok(Some(ready));
             }
-            match spares.dirty.pop_front() {
-                Some(dirty) => (dirty, true),
-                None => (spares.name(), false),
-            }
+            spares.next()
         };
         let bytes = shared.config.segment_bytes;
         match spares::prepare(&*shared.disk, name, is_there, bytes) {

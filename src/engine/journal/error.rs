@@ -102,8 +102,12 @@ impl Fault {
         doing: &'static str,
         name: &str,
     ) -> impl FnOnce(io::Error) -> Self {
-        let file = disk.path(name);
-        move |error| Self { doing, file, error }
+        // Most calls succeed: the path is made for those that do not.
+        move |error| Self {
+            doing,
+            file: disk.path(name),
+            error,
+        }
     }
 }
 

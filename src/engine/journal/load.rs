@@ -1,6 +1,6 @@
 //! Reads a store that is there: its snapshot, then its log. Changes nothing.
 
-use std::{collections::VecDeque, path::PathBuf, sync::Arc};
+use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
     engine::journal::{
@@ -275,7 +275,9 @@ impl Reader<'_> {
             let what = "it is longer than a segment can be".to_owned();
             return Err(damaged(self.disk, name, bytes, what));
         }
-        into.resize(narrow(bytes), 0);
+        if into.len() != narrow(bytes) {
+            *into = vec![0; narrow(bytes)];
+        }
         let mut offset = 0;
         for step in into.chunks_mut(STEP_BYTES) {
             let read = file.read_at(step, offset);
@@ -358,19 +360,5 @@ impl Reader<'_> {
         self.ceiling = self.ceiling.max(end.ceiling).max(end.version);
         self.wall = self.wall.max(end.wall);
         Ok(end)
-    }
-}
-
-impl OpenError {
-    /// The file that it names, if it names one.
-    #[must_use]
-    pub fn file(&self) -> Option<&PathBuf> {
-        match self {
-            Self::Newer { file, .. } | Self::Damaged { file, .. } | Self::Io { file, .. } => {
-                Some(file)
-            }
-            Self::Locked { dir } | Self::Restoring { dir } => Some(dir),
-            Self::Load(_) | Self::Config(_) => None,
-        }
     }
 }

@@ -21,6 +21,8 @@ use crate::engine::journal::{
 pub(super) struct Log {
     disk: Arc<dyn Disk>,
     file: Arc<dyn DiskFile>,
+    /// What the file is called.
+    name: String,
     /// Where the next group goes.
     place: Place,
     /// How many sectors the segment has.
@@ -42,6 +44,7 @@ impl Log {
         Self {
             disk,
             file,
+            name: names::segment(place.segment),
             place,
             sectors: narrow(bytes) / SECTOR,
             chain,
@@ -109,10 +112,9 @@ impl Log {
             wall: group.now,
         };
         let chain = frame::write(self.place, about, &group.bytes, &mut self.buffer);
-        let name = names::segment(self.place.segment);
         self.file
             .write_at(&self.buffer, self.place.offset())
-            .map_err(Fault::of(&*self.disk, "write to", &name))?;
+            .map_err(Fault::of(&*self.disk, "write to", &self.name))?;
         self.chain = chain;
         self.place.sector += frame::sectors(group.bytes.len());
         Ok(wide(self.buffer.len()))
@@ -120,9 +122,8 @@ impl Log {
 
     /// Returns when all that was written is on the disk.
     pub(super) fn sync(&self) -> Result<(), Fault> {
-        let name = names::segment(self.place.segment);
         self.file
             .sync()
-            .map_err(Fault::of(&*self.disk, "sync", &name))
+            .map_err(Fault::of(&*self.disk, "sync", &self.name))
     }
 }

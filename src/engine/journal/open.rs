@@ -136,10 +136,7 @@ pub(super) fn make(
     spares: &mut Spares,
     made: &Made,
 ) -> Result<(Log, Arc<dyn DiskFile>, Store), OpenError> {
-    let (name, is_there) = match spares.dirty.pop_front() {
-        Some(name) => (name, true),
-        None => (spares.name(), false),
-    };
+    let (name, is_there) = spares.next();
     let spare = spares::prepare(&**disk, name, is_there, config.segment_bytes)?;
     let header = segment::Header {
         number: 1,
@@ -265,13 +262,6 @@ fn mend(disk: &dyn Disk, loaded: &Loaded, files: &Files) -> Result<Option<Cut>, 
         last_file
             .write_at(&vec![0; narrow(cut.bytes)], cut.offset)
             .map_err(Fault::of(disk, "write zeros to", &name))?;
-        tracing::warn!(
-            file = %cut.file.display(),
-            offset = cut.offset,
-            bytes = cut.bytes,
-            saved = %cut.saved.display(),
-            "the log ends with something half written, which was never synced; it was set aside"
-        );
     }
     if cut.is_some() || !unsynced.is_empty() {
         last_file.sync().map_err(Fault::of(disk, "sync", &name))?;

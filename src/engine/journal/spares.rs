@@ -42,6 +42,14 @@ impl Spares {
         }
     }
 
+    /// The file to make ready next, and whether it is there.
+    pub(super) fn next(&mut self) -> (String, bool) {
+        match self.dirty.pop_front() {
+            Some(name) => (name, true),
+            None => (self.name(), false),
+        }
+    }
+
     /// A name that no file has had.
     pub(super) fn name(&mut self) -> String {
         self.last_number += 1;

@@ -64,10 +64,7 @@ impl Tender {
             if !spares.clean.is_empty() {
                 return Ok(true);
             }
-            match spares.dirty.pop_front() {
-                Some(dirty) => (dirty, true),
-                None => (spares.name(), false),
-            }
+            spares.next()
         };
         match spares::prepare(&*shared.disk, name, is_there, shared.config.segment_bytes) {
             Ok(spare) => {

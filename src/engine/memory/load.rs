@@ -87,7 +87,7 @@ impl<C: Clock> Memory<C> {
                 offset,
                 bytes,
                 saved = %saved.display(),
-                "the end of the log was half written, and was set aside"
+                "the log ends with something half written, which was never synced; it was set aside"
             );
         }
         let journal = opened.journal;

@@ -45,11 +45,11 @@ pub(super) fn step<C: Clock>(memory: &Memory<C>, number: usize) -> bool {
     let Some(mut shard) = memory.lock(number) else {
         return true;
     };
-    let swept = shard.sweep(memory.context());
+    let is_done = shard.sweep(memory.context());
     shard.settle(&memory.account);
     let gone = shard.take_gone();
     // Whoever waits for the lock gets it, before the next step does.
     MutexGuard::unlock_fair(shard);
     drop(gone);
-    swept.is_done
+    is_done
 }

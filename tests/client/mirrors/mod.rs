@@ -69,8 +69,8 @@ async fn a_short_history_of_a_store_that_is_kept_loses_nothing_either() {
 async fn rounds(place: Place, history_events_max: usize) {
     let first = variable("SEED").unwrap_or(SEED);
     let count = variable("ROUNDS").unwrap_or(ROUNDS);
-    // On a store that is kept a round takes as long as six in memory: each who
-    // resumes reads the log.
+    // On a store that is kept a round takes as long as six in memory: each
+    // change waits for the disk.
     let count = match place {
         Place::Memory => count,
         Place::Kept => count.div_ceil(6),

@@ -6,6 +6,9 @@ use crate::engine::journal::layout::wide;
 /// Bytes of a sector.
 pub(in crate::engine::journal) const SECTOR: usize = 512;
 
+/// One that was never written, compared as a whole: most of a log is such.
+const ZERO: [u8; SECTOR] = [0; SECTOR];
+
 /// Bytes in it beside its checksum, which stands at its end.
 pub(in crate::engine::journal) const CONTENT: usize = SECTOR - size_of::<u32>();
 
@@ -62,7 +65,7 @@ impl Place {
         // checksum of zero.
         if checksum == self.checksum(false, content) {
             Sector::Body(content)
-        } else if sector.iter().all(|byte| *byte == 0) {
+        } else if *sector == ZERO {
             Sector::Zero
         } else if checksum == self.checksum(true, content) {
             Sector::Head(content)

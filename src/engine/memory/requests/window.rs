@@ -292,12 +292,12 @@ impl Window {
         self.settled = bytes;
     }
 
-    /// What the requests that were answered take up.
     /// How many it knows.
     pub(super) fn count(&self) -> usize {
         self.known.len()
     }
 
+    /// What the requests that were answered take up.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }

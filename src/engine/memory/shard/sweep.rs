@@ -16,19 +16,11 @@ const STEP_ENTRIES: usize = 16;
 /// How many registrations a step looks at most.
 const STEP_WORK: usize = 128;
 
-/// What a step has done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::engine::memory) struct Swept {
-    /// How many entries it has removed.
-    pub(in crate::engine::memory) removed: usize,
-    /// Whether nothing is left to be done at this moment.
-    pub(in crate::engine::memory) is_done: bool,
-}
-
 impl Shard {
-    /// One step of the sweep. Each removal takes a version. What the journal does
-    /// not take now is left for later.
-    pub(in crate::engine::memory) fn sweep(&mut self, context: Context<'_>) -> Swept {
+    /// One step of the sweep; whether nothing is left to be done at this moment.
+    /// Each removal takes a version. What the journal does not take now is left
+    /// for later.
+    pub(in crate::engine::memory) fn sweep(&mut self, context: Context<'_>) -> bool {
         let mut work = STEP_WORK;
         // Found first, then removed: so the reads of the slots, far apart in
         // memory, do not wait for each other.
@@ -48,17 +40,13 @@ impl Shard {
                 None => false,
             },
         );
-        let removed = due.len();
         let expired = |handle: &Handle| (EventKind::Expire, *handle);
         let expired: SmallVec<[_; STEP_ENTRIES]> = due.iter().map(expired).collect();
         let Ok(mut versions) = self.enter_removals(&expired, context) else {
             for handle in due {
                 self.wheel.register(handle, context.now, &mut self.slab);
             }
-            return Swept {
-                removed: 0,
-                is_done: true,
-            };
+            return true;
         };
         for handle in due {
             let deadline = self.record(handle).and_then(|record| record.deadline);
@@ -72,6 +60,6 @@ impl Shard {
             self.wheel.trim();
             self.slab.trim();
         }
-        Swept { removed, is_done }
+        is_done
     }
 }

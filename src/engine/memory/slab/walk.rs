@@ -16,9 +16,7 @@ pub(in crate::engine::memory) struct Hand {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::engine::memory) struct Sparse {
     pub(in crate::engine::memory) page: u32,
-    /// Entries that stand in it.
-    pub(in crate::engine::memory) entries: usize,
-    /// How many of them cannot move to slots of other pages that are free.
+    /// How many of its entries cannot move to slots of other pages that are free.
     pub(in crate::engine::memory) homeless: usize,
     /// Whether most pages, by their bytes, are of its class.
     pub(in crate::engine::memory) is_usual: bool,
@@ -86,7 +84,6 @@ impl Slab {
             if best.is_none_or(|(least, _)| cost < least) {
                 let sparse = Sparse {
                     page: number,
-                    entries,
                     homeless,
                     is_usual: self.is_usual(page.class),
                 };
