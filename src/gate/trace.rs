@@ -19,11 +19,17 @@ use crate::{
 #[derive(Debug)]
 pub struct Trace(Option<(Span, Instant)>);
 
+/// Whether somebody listens to what calls come to.
+#[must_use]
+pub fn is_told() -> bool {
+    tracing::enabled!(tracing::Level::DEBUG)
+}
+
 impl Trace {
     /// Begins the span of `request`, whose path is called what `name` says.
     #[must_use]
     pub fn begin<B>(request: &Request<B>, name: fn(&str) -> &str, peer: SocketAddr) -> Self {
-        if !tracing::enabled!(tracing::Level::DEBUG) {
+        if !is_told() {
             return Self(None);
         }
         let method = name(request.uri().path());

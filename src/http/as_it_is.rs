@@ -1,9 +1,13 @@
 //! A value as it is, and what the headers of its answer say of its entry.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::{
+    fmt::{self, Write},
+    time::{Duration, UNIX_EPOCH},
+};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, Response, header};
+use humantime::Rfc3339Timestamp;
 use tonic::body::Body;
 
 use crate::{
@@ -20,6 +24,9 @@ use crate::{
 const KIND: HeaderName = HeaderName::from_static("nanokv-kind");
 /// When its entry expires.
 const EXPIRE_TIME: HeaderName = HeaderName::from_static("nanokv-expire-time");
+
+/// More than the head of an answer has.
+const HEAD_BYTES: usize = 384;
 
 /// An answer, or why there is another.
 pub type Answer = Result<Response<Body>, Failure>;
@@ -44,30 +51,59 @@ pub struct AsItIs {
 /// # Errors
 /// None; see [`condition::tag`].
 pub fn as_it_is(value: AsItIs) -> Answer {
-    let content_type = if value.is_text {
-        media::TEXT_UTF8
-    } else {
-        BYTES
-    };
-    let content_type = HeaderValue::from_static(content_type);
+    let content_type = HeaderValue::from_static(value.content_type());
     let mut answer = varying(body::of(content_type, value.bytes));
     let headers = answer.headers_mut();
     headers.insert(KIND, HeaderValue::from_static(value.kind.name()));
-    if let Some(time) = value.deadline.and_then(expire_time) {
+    let time = value.deadline.and_then(expire_time);
+    if let Some(time) = time.and_then(|time| header_value(format_args!("{time}"))) {
         headers.insert(EXPIRE_TIME, time);
     }
     tagged(answer, value.version)
 }
 
+/// The same answer as HTTP/1.1 has it, behind what is in `into`.
+///
+/// # Errors
+/// None: `into` grows.
+pub fn write_as_it_is(value: &AsItIs, date: &[u8], into: &mut BytesMut) -> fmt::Result {
+    into.reserve(HEAD_BYTES + value.bytes.len());
+    into.extend_from_slice(b"HTTP/1.1 200 OK\r\ncontent-type: ");
+    into.extend_from_slice(value.content_type().as_bytes());
+    write!(into, "\r\ncontent-length: {}", value.bytes.len())?;
+    into.extend_from_slice(
+        b"\r\nx-content-type-options: nosniff\r\ncache-control: no-cache\r\nvary: accept\r\nnanokv-kind: ",
+    );
+    into.extend_from_slice(value.kind.name().as_bytes());
+    if let Some(time) = value.deadline.and_then(expire_time) {
+        write!(into, "\r\nnanokv-expire-time: {time}")?;
+    }
+    write!(into, "\r\netag: \"{}\"\r\ndate: ", value.version)?;
+    into.extend_from_slice(date);
+    into.extend_from_slice(b"\r\n\r\n");
+    into.extend_from_slice(&value.bytes);
+    Ok(())
+}
+
+impl AsItIs {
+    const fn content_type(&self) -> &'static str {
+        if self.is_text {
+            media::TEXT_UTF8
+        } else {
+            BYTES
+        }
+    }
+}
+
 /// A deadline as protobuf's JSON has a time: with milliseconds, if there are any.
-fn expire_time(deadline: UnixMillis) -> Option<HeaderValue> {
+fn expire_time(deadline: UnixMillis) -> Option<Rfc3339Timestamp> {
     let millis = deadline.get();
     let time = UNIX_EPOCH.checked_add(Duration::from_millis(millis))?;
-    if millis.is_multiple_of(1000) {
-        header_value(format_args!("{}", humantime::format_rfc3339_seconds(time)))
+    Some(if millis.is_multiple_of(1000) {
+        humantime::format_rfc3339_seconds(time)
     } else {
-        header_value(format_args!("{}", humantime::format_rfc3339_millis(time)))
-    }
+        humantime::format_rfc3339_millis(time)
+    })
 }
 
 /// The answer, which could have been in another form.

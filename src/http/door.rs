@@ -11,8 +11,10 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::BytesMut;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 use tonic::body::Body;
 use tower::Service;
 
@@ -27,18 +29,25 @@ use crate::{
     },
     http::{
         Config,
+        as_it_is::{AsItIs, write_as_it_is},
         body::{self, Request},
         console,
         cors::{Origins, is_preflight},
-        entry, events, hot, problem,
+        date::Date,
+        entry, events, hot,
+        plain::Plain,
+        problem,
         query::decoded,
         route::{self, Route},
         several, site,
         tally::{Tallied, Tallies, Tally},
         tutorial,
     },
-    model::figure::Figure,
+    model::{figure::Figure, key::Key},
 };
+
+/// A value this large is followed until it has left, as answers of others are.
+const VALUE_BYTES_MAX: usize = 4096;
 
 /// The way to the store that is not gRPC. A clone is the same way.
 #[derive(Clone)]
@@ -54,6 +63,9 @@ pub struct Door {
 /// What answers requests that were let through.
 trait Answers: Send + Sync {
     fn answer(&self, request: Request) -> Answered;
+
+    /// The value under a key, if it is there and can be told at once.
+    fn look(&self, key: &str) -> Option<AsItIs>;
 }
 
 /// An answer, now or later. It is small, since it is moved on its way.
@@ -133,6 +145,10 @@ impl Answers for Closed {
         let failure = problem::unsupported_media("application/grpc");
         Answered::Now(Some(Box::new(problem::respond(&failure))))
     }
+
+    fn look(&self, _: &str) -> Option<AsItIs> {
+        None
+    }
 }
 
 impl Door {
@@ -186,6 +202,34 @@ impl Door {
             request.extensions_mut().insert(Arc::clone(tally));
         }
         Some(tallied)
+    }
+
+    /// What answers plain reads ahead of everything else; `None` where each
+    /// request of `peer` has to be looked at, or is told more.
+    #[must_use]
+    pub fn plain(&self, peer: Peer) -> Option<Plain> {
+        let is_open = self.gate.is_open(peer) && *self.origins() == Origins::None;
+        is_open.then(|| Plain::new(self.clone()))
+    }
+
+    /// Answers a plain read, behind what is in `answers`; false where it cannot
+    /// be answered at once and well, and nothing was written.
+    pub(super) fn answer(&self, key: &str, date: &mut Date, answers: &mut BytesMut) -> bool {
+        let began = self.own.as_ref().map(|tally| (tally, Instant::now()));
+        let Some(_share) = self.gate.enter() else {
+            return false;
+        };
+        let value = self.answers.look(key);
+        let Some(value) = value.filter(|it| it.bytes.len() < VALUE_BYTES_MAX) else {
+            return false;
+        };
+        if write_as_it_is(&value, date.now(), answers).is_err() {
+            return false;
+        }
+        if let Some((tally, began)) = began {
+            tally.read(began);
+        }
+        true
     }
 
     /// Lets a request through, or refuses it.
@@ -245,6 +289,11 @@ impl<R: From<Body>> Future for Answering<R> {
 }
 
 impl<E: Engine> Answers for Arc<Site<E>> {
+    fn look(&self, key: &str) -> Option<AsItIs> {
+        let key = Key::new(key, self.store.limits().key_bytes_max).ok()?;
+        hot::look(&self.store, key)
+    }
+
     fn answer(&self, request: Request) -> Answered {
         if let Some(answer) = hot::get(&self.store, &request) {
             return Answered::Now(Some(Box::new(answer)));

@@ -43,6 +43,11 @@ pub fn get<E: Engine>(store: &Store<E>, request: &Request) -> Option<Response<Bo
     let key = Key::new(key, store.limits().key_bytes_max).ok();
     let key = key.filter(|_| is_plain)?;
     permit::read(request.body().caller(), key).ok()?;
+    as_it_is(look(store, key)?).ok()
+}
+
+/// The value under a key, if it is there and can be told at once.
+pub fn look<E: Engine>(store: &Store<E>, key: Key<'_>) -> Option<AsItIs> {
     let engine = store.engine().ok()?;
     let read = Read {
         key,
@@ -50,8 +55,8 @@ pub fn get<E: Engine>(store: &Store<E>, request: &Request) -> Option<Response<Bo
     };
     let mut now = Context::from_waker(Waker::noop());
     match pin!(engine.view(read, seen)).poll(&mut now) {
-        Poll::Ready(Ok(Some(value))) => as_it_is(value).ok(),
-        Poll::Ready(_) | Poll::Pending => None,
+        Poll::Ready(Ok(value)) => value,
+        Poll::Ready(Err(_)) | Poll::Pending => None,
     }
 }
 

@@ -149,6 +149,12 @@ impl Tallies {
 }
 
 impl Tally {
+    /// Counts a read that began then, and was answered well: the first of all
+    /// methods of the first of all routes.
+    pub fn read(&self, began: Instant) {
+        self.count(0, StatusCode::OK.as_u16(), Some(began));
+    }
+
     /// Counts a refusal, if it is one.
     pub fn refuse(&self, reason: Option<Reason>) {
         if let Some(reason) = reason {

@@ -3,27 +3,25 @@
 
 use std::{
     pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     task::{Context as Task, Poll},
     time::Duration,
 };
 
 use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::time::sleep;
 use tonic::{body::Body, codegen::StdError};
 
 use crate::{
     gate::call::Peer,
     serve::{
+        ahead::Ahead,
         config::Config,
         connection::{Carrier, Context, Services},
         counted::Counted,
         gathered::Gathered,
+        idle::{Asked, Idle},
         life::{Ended, Life, linger},
         preface::Looked,
         unread::Unread,
@@ -43,18 +41,19 @@ pub async fn serve<S: Services, T: Carrier>(context: Context<S>, looked: Looked<
         door,
     } = context;
     let life = Life::new(&config, gate.state(), peer);
+    let plain = door.plain(peer);
     let wires = Wires {
         gate,
         services,
         door,
         peer,
     };
-    let asked = Arc::new(AtomicBool::new(false));
+    let asked = Asked::default();
     let service = {
         let life = life.clone();
-        let asked = Arc::clone(&asked);
+        let asked = asked.clone();
         service_fn(move |request: Request<Incoming>| {
-            asked.store(true, Ordering::Relaxed);
+            asked.note();
             let (kind, call) = wires.ask::<Body>(request);
             let counted = life.asked(kind);
             async move {
@@ -65,11 +64,11 @@ pub async fn serve<S: Services, T: Carrier>(context: Context<S>, looked: Looked<
     };
     let unread_max = Duration::from_millis(config.stream_unread_ms_max);
     let gathered = Gathered::new(Unread::new(looked, unread_max));
-    let io = TokioIo::new(gathered.clone());
-    let connection = pin!(builder(&config).serve_connection(io, service));
+    let io = TokioIo::new(Ahead::new(gathered.clone(), plain, asked.clone()));
+    let connection = pin!(builder(&config, asked.clone()).serve_connection(io, service));
     let mut begun = pin!(async {
         sleep(Duration::from_millis(config.handshake_ms_max)).await;
-        asked.load(Ordering::Relaxed)
+        asked.last().is_some()
     });
     let mut is_young = true;
     let ended = life.drive(connection, |connection, task| {
@@ -105,12 +104,13 @@ fn turn<C: Future<Output = hyper::Result<()>>, T: Carrier>(
     gathered.end_turn(task)
 }
 
-fn builder(config: &Config) -> http1::Builder {
+fn builder(config: &Config, asked: Asked) -> http1::Builder {
+    let idle_max = Duration::from_millis(config.http1_idle_ms_max);
     let header_bytes = usize::try_from(config.header_list_bytes_max).unwrap_or(usize::MAX);
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_millis(config.http1_idle_ms_max))
+        .timer(Idle::new(idle_max, asked))
+        .header_read_timeout(idle_max)
         .max_buf_size(header_bytes.max(BUFFER_BYTES_MIN));
     builder
 }

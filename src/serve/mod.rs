@@ -2,6 +2,7 @@
 //! and an end that drops none of them.
 
 pub mod accept;
+pub mod ahead;
 pub mod bind;
 pub mod certificate;
 pub mod config;
@@ -11,6 +12,7 @@ pub mod error;
 pub mod gathered;
 pub mod health_only;
 pub mod http1;
+pub mod idle;
 pub mod inline;
 pub mod life;
 pub mod line;

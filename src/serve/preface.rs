@@ -102,6 +102,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Looked<T> {
             let count = again.len().min(buffer.remaining());
             buffer.put_slice(again.get(..count).unwrap_or_default());
             looked.read += count;
+            // What they begin has mostly come with them; an error comes again.
+            let _ = Pin::new(&mut looked.stream).poll_read(context, buffer);
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut looked.stream).poll_read(context, buffer)

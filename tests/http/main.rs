@@ -15,6 +15,8 @@ mod http1;
 #[cfg(test)]
 mod origins;
 #[cfg(test)]
+mod plain;
+#[cfg(test)]
 mod port;
 #[cfg(test)]
 #[path = "../serving/mod.rs"]
