@@ -93,12 +93,14 @@ async fn every_call_that_stores_makes_room(server: Server) {
     let entry = kv.set("once", value.as_str()).id("1").await;
     assert!(entry.version > 0);
     kv.increment("counter").await;
+    // Asked at once: what comes after it may be what it makes room for.
+    assert!(kv.value("counter").await.is_some());
     let transacted = kv
         .transact()
         .then(kv.set("t/1", value.as_str()))
         .then(kv.set("t/2", value.as_str()));
     transacted.await;
-    for key in ["counter", "t/1", "t/2"] {
+    for key in ["t/1", "t/2"] {
         assert!(kv.value(key).await.is_some(), "{key}");
     }
 }
