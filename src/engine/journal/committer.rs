@@ -184,11 +184,16 @@ impl Committer {
         let is_due = self
             .sync_due()
             .is_some_and(|due| shared.disk.elapsed() >= due);
-        if is_synced_each_time || group.ceiling.is_some() || is_sync_wanted || is_due {
-            self.sync()?;
+        let is_wanted = is_synced_each_time || group.ceiling.is_some() || is_sync_wanted || is_due;
+        if is_wanted {
+            self.sync_log()?;
         }
         if is_synced_each_time {
             shared.publish(group.last(), group.version);
+        }
+        // Nobody waits for the mark: it comes to the disk later anyway.
+        if is_wanted {
+            self.mark()?;
         }
         Ok(())
     }
@@ -202,20 +207,27 @@ impl Committer {
     }
 
     fn sync(&mut self) -> Result<(), Fault> {
+        self.sync_log()?;
+        self.mark()
+    }
+
+    fn sync_log(&mut self) -> Result<(), Fault> {
         let began = self.shared.disk.elapsed();
         self.log.sync()?;
         self.synced_at = self.shared.disk.elapsed();
         self.shared.count_sync(self.synced_at.saturating_sub(began));
         let Written {
-            sequence,
-            ceiling,
-            wall,
-            ..
+            sequence, ceiling, ..
         } = self.written;
-        self.shared.write_mark(sequence, wall)?;
         self.shared.synced.store(sequence, Ordering::Release);
         self.shared.ceiling.fetch_max(ceiling, Ordering::AcqRel);
         Ok(())
+    }
+
+    /// Notes what was synced last.
+    fn mark(&self) -> Result<(), Fault> {
+        let Written { sequence, wall, .. } = self.written;
+        self.shared.write_mark(sequence, wall)
     }
 
     /// Goes on in another segment, since `group` has no room in this one; false

@@ -235,20 +235,6 @@ impl Journal {
         Until::new(Arc::clone(&self.0.0), Goal::Sequence(sequence.get()))
     }
 
-    /// Returns when [`Self::durable_version`] has reached `version`. What was
-    /// pushed with a version is settled then; a [`Record::Touch`] has none of
-    /// its own.
-    ///
-    /// # Errors
-    /// [`Failed`]: it never will.
-    pub fn settled_version(
-        &self,
-        version: Version,
-    ) -> impl Future<Output = Result<(), Failed>> + Send + 'static {
-        let version = u64::try_from(version.get()).unwrap_or(0);
-        Until::new(Arc::clone(&self.0.0), Goal::Version(version))
-    }
-
     /// Returns when it has failed, and only then.
     pub fn failed(&self) -> impl Future<Output = Failed> + Send + 'static {
         let failed = Until::new(Arc::clone(&self.0.0), Goal::Failure);

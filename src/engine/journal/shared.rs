@@ -56,7 +56,6 @@ pub(super) struct Shared {
     threads: AtomicUsize,
     is_closed: AtomicBool,
     waiting: Waiters,
-    waiting_version: Waiters,
     waiting_closed: Waiters,
     pub(super) mark: Mutex<MarkFile>,
     /// The segments in use, oldest first, each with the sequence of its first
@@ -158,7 +157,6 @@ impl Shared {
             threads: AtomicUsize::new(0),
             is_closed: AtomicBool::new(false),
             waiting: Waiters::default(),
-            waiting_version: Waiters::default(),
             waiting_closed: Waiters::default(),
             mark: Mutex::new(start.mark),
             segments: Mutex::new(start.segments),
@@ -248,10 +246,9 @@ impl Shared {
 
     /// Says that everything up to the end of `group` counts as durable.
     pub(super) fn publish(&self, sequence: u64, version: i64) {
-        let version = number(version);
-        self.durable_version.store(version, Ordering::Release);
+        self.durable_version
+            .store(number(version), Ordering::Release);
         self.durable.store(sequence, Ordering::Release);
-        self.waiting_version.reach(version);
         self.waiting.reach(sequence);
     }
 
@@ -262,9 +259,7 @@ impl Shared {
     /// Stops for good, unless it has stopped before.
     pub(super) fn fail(&self, failed: Failed) {
         if self.failed.set(failed).is_ok() {
-            for waiters in [&self.waiting, &self.waiting_version] {
-                waiters.reach(u64::MAX);
-            }
+            self.waiting.reach(u64::MAX);
             // Whoever looks whether to sleep has seen it, or sleeps by now.
             drop(self.queue.lock());
             self.wake.notify_all();
@@ -305,7 +300,6 @@ impl Shared {
     pub(super) fn outcome(&self, goal: Goal) -> Option<Result<(), Failed>> {
         let is_reached = match goal {
             Goal::Sequence(sequence) => self.durable.load(Ordering::Acquire) >= sequence,
-            Goal::Version(version) => self.durable_version() >= version,
             Goal::Failure => false,
             Goal::Closed => {
                 let is_closed = self.is_closed.load(Ordering::Acquire);
@@ -321,7 +315,6 @@ impl Shared {
     pub(super) const fn waiters(&self, goal: Goal) -> &Waiters {
         match goal {
             Goal::Sequence(_) | Goal::Failure => &self.waiting,
-            Goal::Version(_) => &self.waiting_version,
             Goal::Closed => &self.waiting_closed,
         }
     }

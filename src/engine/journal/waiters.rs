@@ -56,8 +56,6 @@ struct Relay(Arc<Lane>);
 pub(super) enum Goal {
     /// That everything up to this sequence is durable.
     Sequence(u64),
-    /// That every change up to this version is durable.
-    Version(u64),
     /// That it has failed.
     Failure,
     /// That it is closed.
@@ -189,7 +187,7 @@ impl Until {
 
     fn number(&self) -> u64 {
         match self.goal {
-            Goal::Sequence(number) | Goal::Version(number) => number,
+            Goal::Sequence(number) => number,
             Goal::Failure | Goal::Closed => u64::MAX,
         }
     }

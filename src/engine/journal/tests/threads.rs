@@ -57,7 +57,7 @@ async fn all_that_settled_is_there_under_any_durability() {
                 .settled(Sequence::new(sequence))
                 .await
                 .unwrap();
-            opened.journal.settled_version(version).await.unwrap();
+            assert!(opened.journal.durable_version() >= version);
             assert!(opened.journal.durable().get() >= sequence);
         }
         opened.journal.close().await.unwrap();
@@ -144,7 +144,6 @@ async fn a_failed_journal_tells_all_who_wait() {
     let rig = Rig::new(&config());
     let journal = rig.journal.clone();
     let settled = tokio::spawn(journal.settled(Sequence::new(1_000_000)));
-    let version = tokio::spawn(journal.settled_version(Version::new(i64::MAX).unwrap()));
     let failed = tokio::spawn(journal.failed());
     tokio::task::yield_now().await;
     let why = "a disk is broken";
@@ -152,7 +151,6 @@ async fn a_failed_journal_tells_all_who_wait() {
         .shared
         .fail(crate::engine::journal::Failed { why: why.into() });
     assert_eq!(&*settled.await.unwrap().unwrap_err().why, why);
-    assert_eq!(&*version.await.unwrap().unwrap_err().why, why);
     assert_eq!(&*failed.await.unwrap().why, why);
     assert_eq!(rig.journal.status().failed.unwrap().why.as_ref(), why);
 }
