@@ -38,6 +38,12 @@ pub fn declare(command: Command) -> Command {
 /// Adds to a command what says which server it asks.
 #[must_use]
 pub fn declare_which(command: Command) -> Command {
+    declare_tls(declare_open(command))
+}
+
+/// Adds to a command what says which server it asks, where it has no TLS.
+#[must_use]
+pub fn declare_open(command: Command) -> Command {
     let flags = [
         Arg::new(ADDRESS)
             .long(ADDRESS)
@@ -55,7 +61,7 @@ pub fn declare_which(command: Command) -> Command {
             .help("Milliseconds that a call may take, all its attempts together"),
     ];
     let flags = flags.map(|flag| flag.help_heading(HEADING));
-    declare_tls(command.args(flags))
+    command.args(flags)
 }
 
 /// Adds to a command what it needs to ask through TLS.
@@ -116,9 +122,11 @@ pub fn credentials(typed: &ArgMatches) -> Result<Credentials, Failure> {
     Ok(credentials)
 }
 
-/// What was typed for TLS, and who asks.
-fn identified(typed: &ArgMatches) -> Result<Credentials, Failure> {
-    let credentials = credentials(typed)?;
+/// The credentials, and who asks, as was typed.
+///
+/// # Errors
+/// A file that cannot be read, or holds no token.
+pub fn identified(credentials: Credentials, typed: &ArgMatches) -> Result<Credentials, Failure> {
     match typed.get_one::<String>(TOKEN_FILE) {
         None => Ok(credentials),
         Some(path) => credentials
@@ -146,7 +154,7 @@ pub fn ask(
         call_timeout: call_timeout(typed),
         ..client::config::Config::default()
     };
-    let credentials = identified(typed)?;
+    let credentials = identified(credentials(typed)?, typed)?;
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -2,9 +2,12 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use crate::load::{
-    keys::{Keys, key_digits},
-    mix::{Kind, Mix},
+use crate::{
+    client::credentials::Credentials,
+    load::{
+        keys::{Keys, key_digits},
+        mix::{Kind, Mix},
+    },
 };
 
 /// Streams that a run may have, all connections together.
@@ -15,6 +18,8 @@ pub const STREAMS_MAX: usize = 1_000_000;
 pub struct Config {
     /// Where the server is, `HOST:PORT`.
     pub address: String,
+    /// Who calls. Only its token counts: the load goes without TLS.
+    pub credentials: Credentials,
     /// Connections, all threads together.
     pub connections: usize,
     /// Streams of each connection: calls that are under way at once.

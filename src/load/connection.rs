@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response, Uri};
+use http::{HeaderValue, Request, Response, Uri, header};
 use hyper::{
     body::Incoming,
     client::conn::http2::{self, SendRequest},
@@ -20,10 +20,14 @@ use tokio::{
     sync::Mutex,
     time::{sleep, timeout},
 };
-use tonic::body::Body;
+use tonic::{body::Body, metadata::MetadataMap};
 use tower::Service;
 
-use crate::{client::error::Error, proto::kv_service_client::KvServiceClient};
+use crate::{
+    client::{credentials::Credentials, error::Error},
+    load::config::Config,
+    proto::kv_service_client::KvServiceClient,
+};
 
 /// What calls are made by.
 pub(super) type Stub = KvServiceClient<Wire>;
@@ -41,7 +45,11 @@ const REDIAL_AFTER: Duration = Duration::from_millis(100);
 
 /// An HTTP/2 connection, as the generated stub wants it.
 #[derive(Clone, Debug)]
-pub(super) struct Wire(SendRequest<Body>);
+pub(super) struct Wire {
+    sender: SendRequest<Body>,
+    /// What each call says of who makes it.
+    bearer: Option<HeaderValue>,
+}
 
 /// A connection that is made again when it is lost. A clone is the same one.
 #[derive(Clone, Debug)]
@@ -52,6 +60,7 @@ struct Shared {
     address: String,
     origin: Uri,
     dial_timeout: Duration,
+    bearer: Option<HeaderValue>,
     wire: Mutex<Option<Wire>>,
 }
 
@@ -59,8 +68,9 @@ impl Connection {
     /// Connects.
     ///
     /// # Errors
-    /// `address` is none, or cannot be reached in time.
-    pub(super) async fn dial(address: &str, dial_timeout: Duration) -> Result<Self, Error> {
+    /// The address is none, or cannot be reached in time.
+    pub(super) async fn dial(config: &Config) -> Result<Self, Error> {
+        let address = &config.address;
         let origin = format!("http://{address}");
         let origin: Uri = origin
             .parse()
@@ -68,9 +78,10 @@ impl Connection {
             .filter(|origin: &Uri| origin.port().is_some())
             .ok_or_else(|| Error::invalid(format!("{address:?} is no host and port")))?;
         let connection = Self(Arc::new(Shared {
-            address: address.to_owned(),
+            address: address.clone(),
             origin,
-            dial_timeout,
+            dial_timeout: config.call_timeout,
+            bearer: bearer(&config.credentials),
             wire: Mutex::new(None),
         }));
         *connection.0.wire.lock().await = Some(connection.wire().await?);
@@ -83,7 +94,7 @@ impl Connection {
     /// The server cannot be reached; then a moment has passed.
     pub(super) async fn stub(&self) -> Result<Stub, Error> {
         let mut kept = self.0.wire.lock().await;
-        let wire = match kept.take_if(|wire| !wire.0.is_closed()) {
+        let wire = match kept.take_if(|wire| !wire.sender.is_closed()) {
             Some(wire) => wire,
             None => match self.wire().await {
                 Ok(wire) => wire,
@@ -112,7 +123,7 @@ impl Connection {
             Ok(Err(error)) => return Err(unreachable(error.to_string())),
             Err(_) => return Err(unreachable("nobody answered in time".to_owned())),
         };
-        let (wire, driver) = http2::Builder::new(TokioExecutor::new())
+        let (sender, driver) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
@@ -121,8 +132,19 @@ impl Connection {
             .map_err(|error| unreachable(error.to_string()))?;
         // How it ends, each call on it is told.
         tokio::spawn(driver);
-        Ok(Wire(wire))
+        Ok(Wire {
+            sender,
+            bearer: self.0.bearer.clone(),
+        })
     }
+}
+
+/// What a call says in `authorization`, if anything.
+fn bearer(credentials: &Credentials) -> Option<HeaderValue> {
+    let mut metadata = MetadataMap::new();
+    let bearer = credentials.bearer.clone()?;
+    metadata.insert(header::AUTHORIZATION.as_str(), bearer);
+    metadata.into_headers().remove(header::AUTHORIZATION)
 }
 
 impl Service<Request<Body>> for Wire {
@@ -131,10 +153,14 @@ impl Service<Request<Body>> for Wire {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(ready!(self.0.poll_ready(context)))
+        Poll::Ready(ready!(self.sender.poll_ready(context)))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        Box::pin(self.0.send_request(request))
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        if let Some(bearer) = &self.bearer {
+            let headers = request.headers_mut();
+            headers.insert(header::AUTHORIZATION, bearer.clone());
+        }
+        Box::pin(self.sender.send_request(request))
     }
 }

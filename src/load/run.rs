@@ -215,8 +215,7 @@ impl Worker {
     async fn calls(mut self) -> Result<(), Ended> {
         let mut connections = Vec::new();
         for _ in &self.connections {
-            let dialled = Connection::dial(&self.config.address, self.config.call_timeout);
-            connections.push(dialled.await?);
+            connections.push(Connection::dial(&self.config).await?);
         }
         if let Some(prefill) = self.prefill.take() {
             let source = Source::new(&self.config, 0).map_err(Ended::Misused)?;

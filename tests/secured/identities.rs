@@ -1,6 +1,6 @@
 //! Tokens and certificates of people: wrong, expired, revoked, reloaded.
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 use nanokv::{
     client::{credentials::Credentials, error::Error, operation, range::Range, reason::Reason},
@@ -286,6 +286,31 @@ async fn a_token_that_is_made_lets_in_whom_its_lines_say() {
         reason(tls::get(&server, credentials).await),
         Some(Reason::PermissionDenied)
     );
+}
+
+#[tokio::test]
+async fn a_load_says_who_calls() {
+    let folder = Folder::new();
+    let server = serve(&folder, &file(&[ADA]), &[]).await;
+    let address = server.address().to_string();
+    let token = folder.write("ada.token", "ada\n");
+    let asked = ["bench", "--address", &address, "--count", "9", "--json"];
+    let told = ["--token-file", &token];
+    for shape in [&[][..], &["--batch", "1"], &["--pipeline", "1"]] {
+        for (who, prefix, reason) in [
+            (&told[..], "a/", None),
+            (&told[..], "b/", Some("PERMISSION_DENIED")),
+            (&[], "a/", Some("CREDENTIALS_MISSING")),
+        ] {
+            let keys = ["--key-prefix", prefix, "--warm-up", "0s", "--mix", "set"];
+            let output = Program::new(&[&asked, who, &keys, shape].concat()).output();
+            let (report, _) = written(&output);
+            let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+            let failed = reason.map_or_else(Default::default, |reason| vec![(reason, 9)]);
+            let failed: BTreeMap<_, _> = failed.into_iter().collect();
+            assert_eq!(report["failed"], serde_json::json!(failed), "{output:?}");
+        }
+    }
 }
 
 #[tokio::test]
