@@ -113,7 +113,7 @@ fn status(failure: &Failure) -> StatusCode {
             StatusCode::PRECONDITION_FAILED
         }
         "REQUEST_ID_REUSED" | "REPLY_TOO_LARGE" => StatusCode::UNPROCESSABLE_ENTITY,
-        "MEMORY_FULL" => StatusCode::INSUFFICIENT_STORAGE,
+        "MEMORY_FULL" | "DISK_FULL" => StatusCode::INSUFFICIENT_STORAGE,
         "MESSAGE_TOO_LARGE" => StatusCode::PAYLOAD_TOO_LARGE,
         "FIELD_TOO_LARGE" if failure.field().is_some_and(|it| it.starts_with("value")) => {
             StatusCode::PAYLOAD_TOO_LARGE
@@ -204,10 +204,20 @@ mod tests {
             bytes_done: 0,
             bytes_total: 0,
         };
+        let disk_full = Error::DiskFull {
+            disk_free_bytes_min: 1,
+        };
+        let journal_full = Error::JournalFull {
+            limit: "journal_segment_bytes",
+            value: 1,
+        };
         for (failure, expected) in [
             (Failure::from(Error::KeyAbsent), 412),
             (Failure::from(Error::RequestIdReused), 422),
             (Failure::from(Error::MemoryFull { memory_max: 1 }), 507),
+            (Failure::from(disk_full), 507),
+            (Failure::from(journal_full), 429),
+            (Failure::from(Error::JournalFailed), 503),
             (Failure::from(Error::CounterOverflow { number: 1 }), 409),
             (Failure::from(value), 413),
             (Failure::from(Refusal::Watchers { watchers_max: 1 }), 429),
@@ -228,5 +238,8 @@ mod tests {
             calls_in_flight_max: 1,
         });
         assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        // Only a restart helps: to come back later does not.
+        let response = respond(&Failure::from(Error::JournalFailed));
+        assert_eq!(response.headers().get(header::RETRY_AFTER), None);
     }
 }
