@@ -10,6 +10,7 @@ use crate::{
 
 const ADA: Person<'static> = Person("ada", &[("a/", "read write")]);
 const EVE: Person<'static> = Person("eve", &[("a/", "read")]);
+const BOB: Person<'static> = Person("bob", &[("b/", "read write")]);
 
 async fn ask(http: &mut Http1, token: Option<&str>, method: &str, path: &str) -> Answer {
     let said = token.map(|token| format!("Bearer {token}"));
@@ -21,7 +22,7 @@ async fn ask(http: &mut Http1, token: Option<&str>, method: &str, path: &str) ->
 #[tokio::test]
 async fn http_asks_who_calls_and_what_they_may() {
     let folder = Folder::new();
-    let server = serve(&folder, &file(&[ADA, EVE]), &["--console"]).await;
+    let server = serve(&folder, &file(&[ADA, EVE, BOB]), &["--console"]).await;
     let http = &mut Http1::connect(server.address()).await;
     let (denied, allowed) = (StatusCode::FORBIDDEN, StatusCode::OK);
     for (token, method, path, expected) in [
@@ -42,6 +43,10 @@ async fn http_asks_who_calls_and_what_they_may() {
         (Some("ada"), "PUT", "/v1/entries/b%2F1", denied),
         (Some("eve"), "GET", "/v1/entries/a%2F1", allowed),
         // Before anybody learns whether it is there.
+        (Some("eve"), "GET", "/v1/entries/b%2F1", denied),
+        (Some("bob"), "PUT", "/v1/entries/b%2F1", allowed),
+        (Some("bob"), "GET", "/v1/entries/b/1", allowed),
+        (Some("eve"), "GET", "/v1/entries/b/1", denied),
         (Some("eve"), "GET", "/v1/entries/b%2F1", denied),
         (Some("eve"), "DELETE", "/v1/entries/a%2F1", denied),
         (Some("eve"), "GET", "/v1/entries?prefix=a%2F", allowed),
