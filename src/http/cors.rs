@@ -277,7 +277,14 @@ mod tests {
         assert!(origins.permit(&request("POST", &[])).is_ok());
         assert!(origins.permit(&own("http://server:1")).is_ok());
         assert!(origins.permit(&own("https://a.example")).is_ok());
-        for origin in ["https://b.example", "null", "server:1", ""] {
+        for origin in [
+            "https://b.example",
+            "http://server:10",
+            "http://server",
+            "null",
+            "server:1",
+            "",
+        ] {
             let refused = origins.permit(&own(origin)).unwrap_err();
             assert_eq!(refused.reason(), "ORIGIN_REFUSED", "{origin}");
             assert!(Origins::Any.permit(&own(origin)).is_ok());

@@ -53,6 +53,9 @@ async fn a_listed_page_asks_beforehand_and_then_changes_the_store() {
         }
         assert_eq!(answer.header("vary"), "origin");
     }
+    let local = ("origin", "http://localhost:3000");
+    let read = http.ask("GET", "/v1/entries/none", &[local], b"").await;
+    assert_eq!(told(&read, "allow-origin"), Some(local.1));
     let text = ("content-type", "text/plain");
     let stored = http.ask("PUT", "/v1/entries/k", &[APP, text], b"1").await;
     assert_eq!(stored.status, StatusCode::OK);
@@ -73,11 +76,19 @@ async fn a_listed_page_asks_beforehand_and_then_changes_the_store() {
 async fn another_page_is_told_nothing_and_changes_nothing() {
     let server = listing("https://app.example");
     let mut http = Http1::connect(server.address()).await;
-    for origin in ["https://evil.example", "http://app.example", "null"] {
+    for origin in [
+        "https://evil.example",
+        "https://app.example.evil",
+        "http://app.example",
+        "null",
+    ] {
         let from = ("origin", origin);
         let before = [from, ("access-control-request-method", "PUT")];
         let preflight = http.ask("OPTIONS", "/v1/entries/k", &before, b"").await;
         assert_eq!(told(&preflight, "allow-origin"), None, "{origin}");
+        assert_eq!(told(&preflight, "allow-methods"), None, "{origin}");
+        // Or a cache would tell it to the page that may ask.
+        assert_eq!(preflight.header("vary"), "origin");
         let refused = http.ask("PUT", "/v1/entries/k", &[from], b"1").await;
         assert_eq!(refused.json()["reason"], "ORIGIN_REFUSED", "{origin}");
         let read = http.ask("GET", "/v1/entries/k", &[from], b"").await;

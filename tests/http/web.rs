@@ -42,6 +42,14 @@ fn message<M: Message + Default>(body: Bytes) -> M {
     M::decode(messages[0].clone()).unwrap()
 }
 
+/// What base64 stands for, of which each part is encoded for itself, with its
+/// own padding.
+fn decoded(text: &[u8]) -> Bytes {
+    let fours = text.chunks(4);
+    let bytes = fours.flat_map(|signs| BASE64_STANDARD.decode(signs).unwrap());
+    bytes.collect()
+}
+
 fn set_if_absent(key: &str) -> proto::SetRequest {
     proto::SetRequest {
         condition: Some(proto::Condition {
@@ -75,12 +83,30 @@ async fn calls_are_answered_in_the_form_that_they_came_in() {
     let asked = BASE64_STANDARD.encode(frame(&client::get("k")));
     let read = http.ask("POST", GET, &text, asked.as_bytes()).await;
     assert!(read.header("content-type").starts_with(text[0].1));
-    // Each part is encoded for itself, with its own padding.
-    let decoded = read.body.chunks(4);
-    let decoded = decoded.flat_map(|signs| BASE64_STANDARD.decode(signs).unwrap());
-    let decoded: Vec<u8> = decoded.collect();
-    let read: proto::GetResponse = message(decoded.into());
+    let read: proto::GetResponse = message(decoded(&read.body));
     assert_eq!(read.entry.unwrap().version, stored.version);
+}
+
+#[tokio::test]
+async fn base64_comes_in_pieces_of_any_length() {
+    let server = Server::start(|_| {});
+    let client = Client::connect(server.address()).await;
+    client.set("k", 3).await;
+    let asked = BASE64_STANDARD.encode(frame(&client::get("k")));
+    for at in 1..asked.len() {
+        let mut request = client::post(GET);
+        for name in ["content-type", "accept"] {
+            let text = "application/grpc-web-text".parse().unwrap();
+            request.headers_mut().insert(name, text);
+        }
+        let mut call = client.open(request).await.unwrap();
+        let (first, rest) = asked.split_at(at);
+        call.body.send_data(first.to_owned().into(), false).unwrap();
+        call.body.send_data(rest.to_owned().into(), true).unwrap();
+        let answer = call.answer().await.unwrap();
+        let read: proto::GetResponse = message(decoded(&answer.data));
+        assert_eq!(read.entry.unwrap().key, "k", "{first} {rest}");
+    }
 }
 
 #[tokio::test]
