@@ -63,6 +63,7 @@ async fn a_value_comes_back_as_the_kind_that_it_was_sent_as() {
         assert_eq!(read.header("content-type"), content_type);
         assert_eq!(read.header("etag"), stored.header("etag"));
         assert_eq!(read.header("x-content-type-options"), "nosniff");
+        assert_eq!(read.header("cache-control"), "no-cache");
         let head = client.ask("HEAD", "/v1/entries/k", &[], b"").await;
         assert_eq!(head.header("content-length"), sent.len().to_string());
         assert!(head.body.is_empty());
@@ -109,6 +110,10 @@ async fn a_key_is_what_was_encoded() {
         let read = client.ask("GET", &path, &[JSON], b"").await;
         assert_eq!(read.json()["key"], key);
     }
+    // Also where the key is there that is written so.
+    client.ask("PUT", "/v1/entries/a%252Fb", &[], b"2").await;
+    let read = client.ask("GET", "/v1/entries/a%2Fb", &[], b"").await;
+    assert_eq!(&read.body[..], b"1");
     for path in ["", "%00", "%ff", "%zz", "%", "a%7F"] {
         let path = format!("/v1/entries/{path}");
         let refused = client.ask("GET", &path, &[], b"").await;
@@ -163,6 +168,7 @@ async fn conditions_are_etags() {
         .ask("GET", path, &[("if-none-match", &fresh)], b"")
         .await;
     assert_eq!((known.status.as_u16(), known.body.len()), (304, 0));
+    assert_eq!(known.header("etag"), fresh);
     let other = client.ask("GET", path, &matches, b"").await;
     is_problem(&other, 412, "VERSION_MISMATCH");
     let any = [("if-match", "*")];
@@ -216,8 +222,10 @@ async fn a_ttl_is_a_parameter_and_the_answer_says_when() {
 async fn numbers_are_added_to_and_deadlines_moved() {
     let (_server, mut client) = start().await;
     let path = "/v1/entries/n:increment";
-    let first = client.ask("POST", path, &[], b"").await.json();
-    assert_eq!(first["number"], "1");
+    let first = client.ask("POST", path, &[], b"").await;
+    assert_eq!(first.json()["number"], "1");
+    let read = client.ask("GET", "/v1/entries/n", &[], b"").await;
+    assert_eq!(first.header("etag"), read.header("etag"));
     let five = client.ask("POST", path, &[], br#"{"delta":"4"}"#).await;
     assert_eq!(five.json()["number"], "5");
     let bound = client.ask("POST", path, &[], br#"{"max":"5"}"#).await;
@@ -247,6 +255,83 @@ async fn a_repeat_under_an_idempotency_key_is_given_the_first_reply() {
     assert_eq!(client.ask("POST", path, &bare, b"").await.json(), first);
     let reused = client.ask("DELETE", "/v1/entries/n", &key, b"").await;
     is_problem(&reused, 422, "REQUEST_ID_REUSED");
+}
+
+#[tokio::test]
+async fn every_change_of_keys_is_carried_out_once_under_an_idempotency_key() {
+    let (_server, mut client) = start().await;
+    for (method, path, body) in [
+        ("PUT", "/v1/entries/k", &b"2"[..]),
+        ("POST", "/v1/entries/k:increment", b""),
+        ("POST", "/v1/entries/k:touch", br#"{"ttl":"60s"}"#),
+        ("DELETE", "/v1/entries/k", b""),
+        ("DELETE", "/v1/entries?prefix=k", b""),
+    ] {
+        let before = "/v1/entries/k?kind=number";
+        client.ask("PUT", before, &[], b"1").await;
+        let id = format!("{method}:{path}");
+        let key = [("idempotency-key", id.as_str())];
+        let first = client.ask(method, path, &key, body).await;
+        assert_eq!(first.status, 200, "{id}");
+        // So that another time would be told in other words.
+        client.ask("DELETE", "/v1/entries/k", &[], b"").await;
+        let again = client.ask(method, path, &key, body).await;
+        assert_eq!(again.json(), first.json(), "{id}");
+    }
+}
+
+#[tokio::test]
+async fn the_entry_before_is_told_when_it_is_asked_for() {
+    let (_server, mut client) = start().await;
+    let text = [("content-type", "text/plain")];
+    for (path, before) in [
+        ("/v1/entries/k", None),
+        ("/v1/entries/k?return_previous=true", Some("1")),
+        ("/v1/entries/k", None),
+    ] {
+        let stored = client.ask("PUT", path, &text, b"1").await.json();
+        let told = stored.pointer("/previous/value/text");
+        assert_eq!(told.and_then(|it| it.as_str()), before, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_said_twice_or_in_the_wrong_place_is_refused() {
+    let (_server, mut client) = start().await;
+    let json = ("content-type", "application/json");
+    let present = ("if-match", "*");
+    let value = r#"{"value":{"text":"1"}}"#;
+    let named = r#"{"key":"other","value":{"text":"1"}}"#;
+    let absent = r#"{"condition":{"absent":true},"value":{"text":"1"}}"#;
+    for (method, path, headers, body, field) in [
+        ("PUT", "/v1/entries/k", &[json][..], named, "key"),
+        ("PUT", "/v1/entries/k?ttl=1s", &[json], value, "ttl"),
+        (
+            "PUT",
+            "/v1/entries/k",
+            &[json, present],
+            absent,
+            "condition",
+        ),
+        (
+            "POST",
+            "/v1/entries/k:increment?delta=4",
+            &[json],
+            "{}",
+            "delta",
+        ),
+        ("POST", "/v1/entries/k:touch?ttl=1s", &[json], "{}", "ttl"),
+    ] {
+        let refused = client.ask(method, path, headers, body.as_bytes()).await;
+        assert_eq!(refused.status, 400, "{path} {body}");
+        assert_eq!(refused.json()["metadata"]["field"], field, "{path} {body}");
+    }
+    let text = [("content-type", "text/plain")];
+    let path = "/v1/entries/k:increment";
+    let refused = client.ask("POST", path, &text, b"{}").await;
+    is_problem(&refused, 415, "MEDIA_TYPE_UNSUPPORTED");
+    let read = client.ask("GET", "/v1/entries/k", &[], b"").await;
+    is_problem(&read, 404, "KEY_NOT_FOUND");
 }
 
 #[tokio::test]
@@ -341,6 +426,8 @@ async fn a_plain_read_answers_as_one_that_says_what_it_accepts() {
     // With a percent sign, or where nothing is.
     let same = client.ask("GET", "/v1/entries/%6b", &[], b"").await;
     assert_eq!(same.status, 200);
+    let plain = client.ask("GET", "/v1/entries/k", &[], b"").await;
+    assert_eq!(same.header("content-type"), plain.header("content-type"));
     let missed = client.ask("GET", "/v1/entries/none", &[], b"").await;
     assert_eq!(missed.json()["reason"], "KEY_NOT_FOUND");
 }

@@ -42,6 +42,12 @@ async fn the_same_port_speaks_grpc_and_http_1_and_2() {
         .unwrap();
     let mut body = answer.await.unwrap().into_body();
     assert_eq!(&body.data().await.unwrap().unwrap()[..], b"1");
+    let (answer, _) = sender
+        .send_request(request("HEAD", "/v1/entries/k"), true)
+        .unwrap();
+    let answer = answer.await.unwrap();
+    assert_eq!(answer.headers()["content-length"], "1");
+    assert!(answer.into_body().data().await.is_none());
 }
 
 #[tokio::test]
@@ -137,6 +143,27 @@ async fn health_is_answered_above_connections_max_and_nothing_else() {
     assert_eq!(refused.status, 503);
     let reason = &refused.json()["reason"];
     assert_eq!(*reason, Json::from("TOO_MANY_CONNECTIONS"));
+}
+
+#[tokio::test]
+async fn a_server_that_asks_to_be_left_is_not_ready_and_answers_on() {
+    let server = Server::start(|limits| limits.serve.drain_grace_ms = 600_000);
+    let mut client = Http1::connect(server.address()).await;
+    server.stop().gracefully();
+    let told = soon(async {
+        loop {
+            let answer = client.ask("GET", "/readyz", &[], b"").await;
+            if answer.status == 503 {
+                return answer;
+            }
+        }
+    })
+    .await;
+    assert_eq!(told.text(), "draining\n");
+    assert_eq!(client.ask("GET", "/healthz", &[], b"").await.status, 200);
+    let read = client.ask("GET", "/v1/entries", &[], b"").await;
+    assert_eq!(read.status, 200);
+    server.stop().now();
 }
 
 #[tokio::test]

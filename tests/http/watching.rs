@@ -22,6 +22,7 @@ impl Told {
         let answer = client.begin("GET", &path, headers, b"").await;
         assert_eq!(answer.status(), 200, "{answer:?}");
         assert_eq!(answer.headers()["content-type"], "text/event-stream");
+        assert_eq!(answer.headers()["cache-control"], "no-store");
         Self {
             body: answer.into_body(),
             text: String::new(),
@@ -97,6 +98,32 @@ async fn a_snapshot_comes_first() {
 }
 
 #[tokio::test]
+async fn a_watch_tells_what_it_is_asked_for_of_each_change() {
+    let server = Server::start(|_| {});
+    let mut client = Http1::connect(server.address()).await;
+    let query = "with_previous=true&omit_value=true&event_types=PUT";
+    let mut told = Told::begin(&server, query, &[]).await;
+    let mut stored = Vec::new();
+    for _ in 0..2 {
+        let answer = client.ask("PUT", "/v1/entries/a", &[], b"1").await;
+        stored.push(answer.json()["version"].clone());
+        client.ask("DELETE", "/v1/entries/b", &[], b"").await;
+        client.ask("PUT", "/v1/entries/b", &[], b"1").await;
+    }
+    let mut events = Vec::new();
+    while events.len() < 4 {
+        let (_, mut some) = told.event().await;
+        events.append(some["events"].as_array_mut().unwrap());
+    }
+    let keys: Vec<_> = events.iter().map(|it| &it["entry"]["key"]).collect();
+    assert_eq!(keys, ["a", "b", "a", "b"], "no removal is told");
+    assert!(events.iter().all(|it| it["entry"].get("value").is_none()));
+    assert_eq!(events[0].get("previous"), None);
+    assert_eq!(events[2]["previous"]["version"], stored[0]);
+    assert_eq!(events[3].get("previous"), None, "it was removed before");
+}
+
+#[tokio::test]
 async fn a_server_that_stops_says_where_to_go_on() {
     let server = Server::start(|limits| limits.serve.drain_grace_ms = 0);
     let mut told = Told::begin(&server, "", &[]).await;
@@ -125,7 +152,7 @@ async fn a_watch_that_cannot_begin_is_told_why() {
         ("event_types=MOVE", 400, "FIELD_OUT_OF_RANGE"),
     ] {
         let path = format!("/v1/watch?{query}");
-        let refused = client.ask("GET", &path, &[], b"").await;
+        let refused = soon(client.ask("GET", &path, &[], b"")).await;
         assert_eq!(refused.status, status, "{query}");
         assert_eq!(refused.json()["reason"], reason);
     }
