@@ -1,11 +1,14 @@
 """What the document has no words for, one place each; the checks are as strict about all else."""
 
+import itertools
+import re
 import unicodedata
 from urllib.parse import unquote
 
 import schemathesis
 from schemathesis.checks import CHECKS
 from schemathesis.core.failures import AcceptedNegativeData
+from schemathesis.generation import GenerationMode
 from schemathesis.openapi.checks import AllowHeaderMismatch, RejectedPositiveData
 
 INVALID_ARGUMENT = 3
@@ -29,6 +32,82 @@ UNSAID = [
     # With `kind=number` the body is one.
     ("FIELD_MALFORMED", "value.number"),
 ]
+
+# Of these a request has one. A flag that says false counts as none.
+EXCLUSIVE = [
+    ("query", ["ttl", "expire_time", "never_expire", "keep_expiry"]),
+    ("query", ["after_version", "snapshot"]),
+    ("headers", ["If-Match", "If-None-Match"]),
+]
+
+BOUNDS = ["prefix", "start", "end"]
+IDEMPOTENCY_KEY = "Idempotency-Key"
+
+VERSION = re.compile(r'version": *"([0-9]+)"', re.IGNORECASE)
+
+turns = itertools.count()
+ids_given = set()
+versions = []
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    """Makes of parts that are right each for itself a request that is right as a whole.
+
+    Else nearly all that should be taken would be refused, by the rules of UNSAID or since an id
+    was given before, and little would be seen of the answers.
+    """
+    if case.meta is None or case.meta.generation.mode != GenerationMode.POSITIVE:
+        return
+    if str(case.meta.phase.name) == "stateful":
+        # A sequence that failed is made again, and has to be the same.
+        return
+    for part, names in EXCLUSIVE:
+        leave_one(case, getattr(case, part), names)
+    if (case.method, case.operation.path) == ("DELETE", "/v1/entries"):
+        name_a_range(case.query)
+    if IDEMPOTENCY_KEY in (case.headers or {}):
+        give_once(case)
+    if case.operation.path == "/v1/watch" and versions and next(turns) % 2:
+        for part, name in [(case.query, "after_version"), (case.headers, "Last-Event-ID")]:
+            if part and name in part:
+                part[name] = versions[-1]
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    """Notes the versions that the server tells, of which one can go on from the last."""
+    versions.extend(VERSION.findall(response.text))
+
+
+def leave_one(case, part, names):
+    given = [name for name in names if part and part.get(name) not in (None, False, "false")]
+    if len(given) < 2:
+        return
+    # The one that the case is about, or each in its turn.
+    about = getattr(case.meta.phase.data, "parameter", None)
+    left = about if about in given else given[next(turns) % len(given)]
+    for name in given:
+        if name != left:
+            del part[name]
+
+
+def name_a_range(query):
+    if query.get("all") in (True, "true"):
+        for name in BOUNDS:
+            query.pop(name, None)
+    elif not any(query.get(name) for name in BOUNDS):
+        query["prefix"] = "a"
+
+
+def give_once(case):
+    if isinstance(case.body, dict) and {"requestId", "request_id"} & case.body.keys():
+        # It stands there.
+        del case.headers[IDEMPOTENCY_KEY]
+    elif case.headers[IDEMPOTENCY_KEY] in ids_given:
+        case.headers[IDEMPOTENCY_KEY] = f"another-{next(turns)}"
+    else:
+        ids_given.add(case.headers[IDEMPOTENCY_KEY])
 
 
 @schemathesis.check
