@@ -170,6 +170,8 @@ impl Journal {
             cut: parts.cut,
         };
         let tender = Tender::new(Arc::clone(&shared));
+        // Before the first change comes.
+        tender.look_at_disk(true)?;
         let started = shared
             .spawn("journal", move |_| parts.committer.run())
             .and_then(|()| shared.spawn("journal-tend", move |_| tender.run()));

@@ -77,7 +77,8 @@ impl Tender {
         }
     }
 
-    fn look_at_disk(&self, is_ready: bool) -> Result<(), Fault> {
+    /// Sees whether the disk is full, as it is without room for a spare.
+    pub(super) fn look_at_disk(&self, is_ready: bool) -> Result<(), Fault> {
         let shared = &self.shared;
         let disk = &*shared.disk;
         let free = disk.free_bytes();
