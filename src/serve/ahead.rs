@@ -1,6 +1,6 @@
-//! A connection whose plain reads are answered ahead of hyper.
+//! What comes on a connection, with plain reads answered ahead of hyper.
 //!
-//! hyper reads a connection through this. As long as nothing but plain reads
+//! hyper reads a connection through this, and writes to it by itself. As long as nothing but plain reads
 //! has come, each is answered here, and hyper sees none of them; from the first
 //! byte on that is anything else, hyper sees all and this nothing. So there is
 //! no state of theirs that the two could hold to be different.
@@ -18,7 +18,7 @@ use crate::{
     serve::{gathered::Gathered, idle::Asked},
 };
 
-/// A connection as hyper is given it.
+/// What comes on a connection, as hyper is given it.
 #[derive(Debug)]
 pub struct Ahead<T> {
     stream: Gathered<T>,
@@ -73,35 +73,5 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Ahead<T> {
             }
             buffer.set_filled(before);
         }
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for Ahead<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, buffer)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::time::sleep;
+use tokio::{io::join, time::sleep};
 use tonic::{body::Body, codegen::StdError};
 
 use crate::{
@@ -64,7 +64,8 @@ pub async fn serve<S: Services, T: Carrier>(context: Context<S>, looked: Looked<
     };
     let unread_max = Duration::from_millis(config.stream_unread_ms_max);
     let gathered = Gathered::new(Unread::new(looked, unread_max));
-    let io = TokioIo::new(Ahead::new(gathered.clone(), plain, asked.clone()));
+    let ahead = Ahead::new(gathered.clone(), plain, asked.clone());
+    let io = TokioIo::new(join(ahead, gathered.clone()));
     let connection = pin!(builder(&config, asked.clone()).serve_connection(io, service));
     let mut begun = pin!(async {
         sleep(Duration::from_millis(config.handshake_ms_max)).await;
