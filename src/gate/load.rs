@@ -16,7 +16,7 @@ use crate::gate::{
 /// A frame of a reply at least this large is counted until it has left. Smaller
 /// ones are counted while the call lasts, so many bytes of them at most: a
 /// stream of them may go on for ever.
-const FRAME_BYTES_FOLLOWED: usize = 4096;
+pub const FRAME_BYTES_FOLLOWED: usize = 4096;
 
 /// The load of the server. A clone is the same load.
 #[derive(Clone, Debug)]

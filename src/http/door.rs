@@ -25,6 +25,7 @@ use crate::{
         answer::Answer,
         call::{Gate, Peer, Wire},
         kind::Kind,
+        load::FRAME_BYTES_FOLLOWED,
         state::State,
     },
     http::{
@@ -45,9 +46,6 @@ use crate::{
     },
     model::{figure::Figure, key::Key},
 };
-
-/// A value this large is followed until it has left, as answers of others are.
-const VALUE_BYTES_MAX: usize = 4096;
 
 /// The way to the store that is not gRPC. A clone is the same way.
 #[derive(Clone)]
@@ -220,7 +218,8 @@ impl Door {
             return false;
         };
         let value = self.answers.look(key);
-        let Some(value) = value.filter(|it| it.bytes.len() < VALUE_BYTES_MAX) else {
+        // What is larger is followed until it has left, as answers of others are.
+        let Some(value) = value.filter(|it| it.bytes.len() < FRAME_BYTES_FOLLOWED) else {
             return false;
         };
         if write_as_it_is(&value, date.now(), answers).is_err() {
