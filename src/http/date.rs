@@ -13,8 +13,8 @@ const BYTES: usize = 29;
 /// The date, as it was written last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Date {
-    /// Of which second since 1970 it is.
-    seconds: u64,
+    /// Of which second since 1970 it is; `None`: of none yet.
+    seconds: Option<u64>,
     text: [u8; BYTES],
 }
 
@@ -26,10 +26,10 @@ impl Date {
 
     fn at(&mut self, time: SystemTime) -> &[u8] {
         let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |it| it.as_secs());
-        if seconds != self.seconds || self.text == Self::default().text {
+        if self.seconds != Some(seconds) {
             // All dates are of the same length: there is room.
             let _ = write!(&mut self.text[..], "{}", HttpDate::from(time));
-            self.seconds = seconds;
+            self.seconds = Some(seconds);
         }
         &self.text
     }
