@@ -11,7 +11,7 @@ use std::{
 
 use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -39,6 +39,7 @@ use crate::{
         replying::{Call, Replying},
         seats::Seat,
         tls::Tls,
+        turns::Turns,
         unread::Unread,
         wires::Wires,
     },
@@ -216,12 +217,15 @@ async fn http2<S: Services, T: Carrier>(context: Context<S>, looked: Looked<T>, 
     };
     let unread_max = Duration::from_millis(config.stream_unread_ms_max);
     let inline = Inline::new(unread_max);
+    let turns = Turns::new();
     // hyper ends a connection whose pings stay unanswered only as soon as all
     // that it has still to say has been taken.
     let gathered = Gathered::new(Unread::new(looked, unread_max));
     let io = TokioIo::new(gathered.clone());
-    let connection = pin!(builder(&config, inline.taker()).serve_connection(io, service));
+    let builder = builder(&config, inline.taker(), turns.clone());
+    let connection = pin!(builder.serve_connection(io, service));
     let ended = life.drive(connection, |connection, task| {
+        turns.begin();
         turn(connection, &inline, &gathered, task)
     });
     match ended.await {
@@ -255,10 +259,10 @@ fn turn<C: Future<Output = hyper::Result<()>>, T: Carrier>(
     gathered.end_turn(context)
 }
 
-fn builder(config: &Config, streams: Taker) -> http2::Builder<Taker> {
+fn builder(config: &Config, streams: Taker, turns: Turns) -> http2::Builder<Taker> {
     let mut builder = http2::Builder::new(streams);
     builder
-        .timer(TokioTimer::new())
+        .timer(turns)
         .auto_date_header(false)
         .initial_stream_window_size(STREAM_BYTES)
         .initial_connection_window_size(CONNECTION_BYTES)

@@ -67,17 +67,12 @@ pub async fn serve<S: Services, T: Carrier>(context: Context<S>, looked: Looked<
     let ahead = Ahead::new(gathered.clone(), plain, asked.clone());
     let io = TokioIo::new(join(ahead, gathered.clone()));
     let connection = pin!(builder(&config, asked.clone()).serve_connection(io, service));
-    let mut begun = pin!(async {
-        sleep(Duration::from_millis(config.handshake_ms_max)).await;
-        asked.last().is_some()
-    });
-    let mut is_young = true;
+    let mut handshake = pin!(sleep(Duration::from_millis(config.handshake_ms_max)));
+    let mut has_asked = false;
     let ended = life.drive(connection, |connection, task| {
-        if is_young && let Poll::Ready(asked) = begun.as_mut().poll(task) {
-            is_young = false;
-            if !asked {
-                return Poll::Ready(Err("asked nothing in time".into()));
-            }
+        has_asked = has_asked || asked.last().is_some();
+        if !has_asked && handshake.as_mut().poll(task).is_ready() {
+            return Poll::Ready(Err("asked nothing in time".into()));
         }
         turn(connection, &gathered, task)
     });

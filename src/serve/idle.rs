@@ -9,7 +9,9 @@ use std::{
 
 use hyper::rt::{Sleep, Timer};
 use parking_lot::Mutex;
-use tokio::time::{self, sleep_until};
+use tokio::time;
+
+use crate::serve::turns::Wait;
 
 /// When something was asked last on a connection. A clone is the same.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +28,7 @@ pub struct Idle {
 /// One wait of it.
 #[derive(Debug)]
 struct Waiting {
-    timer: Pin<Box<time::Sleep>>,
+    wait: Wait,
     idle: Idle,
 }
 
@@ -58,7 +60,7 @@ impl Timer for Idle {
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
         Box::pin(Waiting {
-            timer: Box::pin(sleep_until(deadline.into())),
+            wait: Wait::until(deadline.into()),
             idle: self.clone(),
         })
     }
@@ -74,11 +76,11 @@ impl Future for Waiting {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let Self { timer, idle } = self.get_mut();
+        let Self { wait, idle } = self.get_mut();
         loop {
-            ready!(timer.as_mut().poll(context));
+            ready!(Pin::new(&mut *wait).poll(context));
             match idle.asked.last().map(|last| last + idle.wait) {
-                Some(later) if later > timer.deadline() => timer.as_mut().reset(later),
+                Some(later) if later > wait.deadline() => wait.reset(later),
                 _ => return Poll::Ready(()),
             }
         }

@@ -4,12 +4,13 @@ use std::{
     future::{pending, poll_fn},
     hash::BuildHasher,
     net::SocketAddr,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, sink},
@@ -42,6 +43,15 @@ pub struct Life {
     calls: Arc<Calls>,
     is_health_only: bool,
     age_ms: u64,
+}
+
+/// What a connection is told to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// To take no more calls on, and to end with those it has.
+    Leave,
+    /// To end, whatever it has.
+    Abandon,
 }
 
 /// What ended a connection.
@@ -81,32 +91,23 @@ impl Life {
         mut connection: Pin<&mut C>,
         mut turn: impl FnMut(Pin<&mut C>, &mut Context<'_>) -> Poll<Result<(), StdError>>,
     ) -> Ended {
-        // Health alone is answered until the very end.
-        let stays = self.is_health_only;
-        let mut stopping = pin!(self.state.reached(Phase::Stopping));
-        let mut age = pin!(sleep_or_never(self.age_ms));
-        let mut lasted = pin!(self.lasted());
-        let mut abandoned = pin!(self.abandoned());
-        let mut leaving = false;
-        loop {
-            tokio::select! {
-                ended = poll_fn(|context| turn(connection.as_mut(), context)) => {
-                    return Ended::Itself(ended);
+        let mut orders = self.orders();
+        let ended = poll_fn(|context| {
+            loop {
+                if let Poll::Ready(ended) = turn(connection.as_mut(), context) {
+                    return Poll::Ready(Some(ended));
                 }
-                () = stopping.as_mut(), if !leaving && !stays => {
-                    leaving = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-                () = age.as_mut(), if !leaving => {
-                    leaving = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-                () = abandoned.as_mut(), if !stays => break,
-                () = lasted.as_mut() => {
-                    connection.as_mut().graceful_shutdown();
-                    break;
+                let Poll::Ready(Some(order)) = orders.poll_next_unpin(context) else {
+                    return Poll::Pending;
+                };
+                connection.as_mut().graceful_shutdown();
+                if order == Order::Abandon {
+                    return Poll::Ready(None);
                 }
             }
+        });
+        if let Some(ended) = ended.await {
+            return Ended::Itself(ended);
         }
         // For the answers that have been given.
         let last = poll_fn(|context| turn(connection.as_mut(), context));
@@ -114,19 +115,38 @@ impl Life {
         Ended::Abandoned
     }
 
-    async fn lasted(&self) {
-        if self.is_health_only {
-            self.quiet.lasted().await;
-        } else {
-            pending::<()>().await;
+    /// What the connection is told to do. Asked for in each turn, which costs
+    /// next to nothing: only what has been woken is polled.
+    fn orders(&self) -> FuturesUnordered<Pin<Box<dyn Future<Output = Order> + Send + '_>>> {
+        let orders: [Pin<Box<dyn Future<Output = Order> + Send + '_>>; 2] =
+            [Box::pin(self.leave()), Box::pin(self.abandon())];
+        orders.into_iter().collect()
+    }
+
+    async fn leave(&self) -> Order {
+        let stopping = async {
+            // Health alone is answered until the very end.
+            if self.is_health_only {
+                pending::<()>().await;
+            }
+            self.state.reached(Phase::Stopping).await;
+        };
+        tokio::select! {
+            () = stopping => Order::Leave,
+            () = sleep_or_never(self.age_ms) => Order::Leave,
         }
     }
 
-    /// Read, the end of a watch has left by then.
-    async fn abandoned(&self) {
-        self.state.reached(Phase::Stopping).await;
-        sleep(LEAVE).await;
-        self.calls.only_lasting().await;
+    async fn abandon(&self) -> Order {
+        if self.is_health_only {
+            self.quiet.lasted().await;
+        } else {
+            self.state.reached(Phase::Stopping).await;
+            // Read, the end of a watch has left by then.
+            sleep(LEAVE).await;
+            self.calls.only_lasting().await;
+        }
+        Order::Abandon
     }
 }
 

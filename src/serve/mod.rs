@@ -24,6 +24,7 @@ pub mod run;
 pub mod seats;
 pub mod stop;
 pub mod tls;
+pub mod turns;
 pub mod unread;
 pub mod wires;
 pub mod worker;
