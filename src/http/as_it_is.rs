@@ -67,18 +67,22 @@ pub fn as_it_is(value: AsItIs) -> Answer {
 /// # Errors
 /// None: `into` grows.
 pub fn write_as_it_is(value: &AsItIs, date: &[u8], into: &mut BytesMut) -> fmt::Result {
+    let mut digits = itoa::Buffer::new();
     into.reserve(HEAD_BYTES + value.bytes.len());
-    into.extend_from_slice(b"HTTP/1.1 200 OK\r\ncontent-type: ");
-    into.extend_from_slice(value.content_type().as_bytes());
-    write!(into, "\r\ncontent-length: {}", value.bytes.len())?;
     into.extend_from_slice(
-        b"\r\nx-content-type-options: nosniff\r\ncache-control: no-cache\r\nvary: accept\r\nnanokv-kind: ",
+        b"HTTP/1.1 200 OK\r\nx-content-type-options: nosniff\r\ncache-control: no-cache\r\nvary: accept\r\ncontent-type: ",
     );
+    into.extend_from_slice(value.content_type().as_bytes());
+    into.extend_from_slice(b"\r\ncontent-length: ");
+    into.extend_from_slice(digits.format(value.bytes.len()).as_bytes());
+    into.extend_from_slice(b"\r\nnanokv-kind: ");
     into.extend_from_slice(value.kind.name().as_bytes());
     if let Some(time) = value.deadline.and_then(expire_time) {
         write!(into, "\r\nnanokv-expire-time: {time}")?;
     }
-    write!(into, "\r\netag: \"{}\"\r\ndate: ", value.version)?;
+    into.extend_from_slice(b"\r\netag: \"");
+    into.extend_from_slice(digits.format(value.version).as_bytes());
+    into.extend_from_slice(b"\"\r\ndate: ");
     into.extend_from_slice(date);
     into.extend_from_slice(b"\r\n\r\n");
     into.extend_from_slice(&value.bytes);

@@ -17,13 +17,16 @@ const ANSWERS_BYTES_MAX: usize = 32 << 10;
 /// What a plain read begins with.
 const BEGINS: &[u8] = b"GET /v1/entries/";
 
+/// Bytes behind a key up to which they are remembered.
+const SAID_BYTES_MAX: usize = 512;
+
 /// A plain read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked<'a> {
+struct Asked<'a> {
     /// Whose entry it is about.
-    pub key: &'a str,
+    key: &'a str,
     /// How long its head is, which is all of it.
-    pub bytes: usize,
+    bytes: usize,
 }
 
 /// The plain reads of one connection.
@@ -31,6 +34,15 @@ pub struct Asked<'a> {
 pub struct Plain {
     door: Door,
     date: Date,
+    reader: Reader,
+}
+
+/// Reads plain reads that come on one connection.
+#[derive(Debug, Default)]
+struct Reader {
+    /// What the last one said behind its key. A client says the same each time,
+    /// and what is the same byte for byte need not be looked at again.
+    said: Box<[u8]>,
 }
 
 impl Plain {
@@ -39,6 +51,7 @@ impl Plain {
         Self {
             door,
             date: Date::default(),
+            reader: Reader::default(),
         }
     }
 
@@ -47,7 +60,8 @@ impl Plain {
     pub fn answer(&mut self, come: &[u8], answers: &mut BytesMut) -> usize {
         let mut answered = 0;
         while answers.len() < ANSWERS_BYTES_MAX
-            && let Some(asked) = come.get(answered..).and_then(read)
+            && let Some(come) = come.get(answered..)
+            && let Some(asked) = self.reader.read(come)
             && self.door.answer(asked.key, &mut self.date, answers)
         {
             answered += asked.bytes;
@@ -56,27 +70,45 @@ impl Plain {
     }
 }
 
-/// The plain read that `come` begins with; `None`: it begins with anything else.
-#[must_use]
-pub fn read(come: &[u8]) -> Option<Asked<'_>> {
-    let rest = come.strip_prefix(BEGINS)?;
-    let (key, rest) = until(rest, b' ')?;
-    if !key.iter().copied().all(is_of_path) {
-        return None;
+impl Reader {
+    /// The plain read that `come` begins with; `None`: it begins with anything
+    /// else.
+    fn read<'a>(&mut self, come: &'a [u8]) -> Option<Asked<'a>> {
+        let rest = come.strip_prefix(BEGINS)?;
+        let key = rest.iter().position(|byte| !is_of_path(*byte))?;
+        let (key, behind) = rest.split_at_checked(key)?;
+        let said = if !self.said.is_empty() && behind.starts_with(&self.said) {
+            self.said.len()
+        } else {
+            self.remember(behind)?
+        };
+        Some(Asked {
+            key: str::from_utf8(key).ok()?,
+            bytes: BEGINS.len() + key.len() + said,
+        })
     }
-    let mut rest = rest.strip_prefix(b"HTTP/1.1\r\n")?;
+
+    /// How much is said there, which is remembered unless it is unusually long.
+    fn remember(&mut self, behind: &[u8]) -> Option<usize> {
+        let said = said(behind)?;
+        if said <= SAID_BYTES_MAX {
+            self.said = behind.get(..said)?.into();
+        }
+        Some(said)
+    }
+}
+
+/// How much a plain read says behind its key, to its end; `None`: it is none.
+fn said(behind: &[u8]) -> Option<usize> {
+    let mut rest = behind.strip_prefix(b" HTTP/1.1\r\n")?;
     let mut hosts = 0;
     loop {
-        if let Some(behind) = rest.strip_prefix(b"\r\n") {
-            let asked = Asked {
-                key: str::from_utf8(key).ok()?,
-                bytes: come.len() - behind.len(),
-            };
+        if let Some(next) = rest.strip_prefix(b"\r\n") {
             // A server has to refuse what names no host, or two.
-            return (hosts == 1).then_some(asked);
+            return (hosts == 1).then_some(behind.len() - next.len());
         }
-        let (line, behind) = until(rest, b'\r')?;
-        rest = behind.strip_prefix(b"\n")?;
+        let (line, next) = until(rest, b'\r')?;
+        rest = next.strip_prefix(b"\n")?;
         let (name, value) = until(line, b':')?;
         if !value.iter().copied().all(is_of_value) {
             return None;
@@ -168,6 +200,10 @@ mod tests {
         (is_get && !has_body).then(|| (request.path.unwrap_or_default().to_owned(), bytes))
     }
 
+    fn read(come: &[u8]) -> Option<Asked<'_>> {
+        Reader::default().read(come)
+    }
+
     fn is_read_alike(come: &[u8]) {
         if let Some(asked) = read(come) {
             let path = format!("/v1/entries/{}", asked.key);
@@ -186,6 +222,21 @@ mod tests {
             for short in 0..head.len() {
                 assert_eq!(read(&head.as_bytes()[..short]), None, "{short} of {head:?}");
             }
+        }
+    }
+
+    #[test]
+    fn what_a_client_says_of_each_read_is_remembered_if_it_is_short() {
+        let mut reader = Reader::default();
+        for (padding, remembered) in [(0, true), (SAID_BYTES_MAX, false), (1, true)] {
+            let said = format!(" HTTP/1.1\r\nhost: {}s\r\n\r\n", "h".repeat(padding));
+            let head = format!("GET /v1/entries/k{said}");
+            let asked = Asked {
+                key: "k",
+                bytes: head.len(),
+            };
+            assert_eq!(reader.read(head.as_bytes()), Some(asked));
+            assert_eq!(*reader.said == *said.as_bytes(), remembered, "{padding}");
         }
     }
 
@@ -244,6 +295,12 @@ mod tests {
                 }
             }
             is_read_alike(&come);
+            for before in PLAIN {
+                let mut reader = Reader::default();
+                assert!(reader.read(before.as_bytes()).is_some());
+                assert_eq!(reader.read(&come), read(&come), "behind {before:?}");
+                assert_eq!(reader.read(&come), read(&come), "and once more");
+            }
         }
     }
 }
