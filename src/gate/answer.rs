@@ -22,6 +22,17 @@ use crate::gate::{
 /// What is sent back.
 pub type Reply<R> = Response<ReplyBody<R>>;
 
+/// What an answer from behind the gate consists of.
+pub trait AnswerBody: From<Body> + Unpin {
+    /// Whether all of it is there and ends well: then nothing about it has to be
+    /// looked at on its way out.
+    fn is_well(&self) -> bool {
+        false
+    }
+}
+
+impl AnswerBody for Body {}
+
 /// The answer to a call. It is small, since it is moved on its way to where it
 /// is polled: the request is not in it.
 #[derive(Debug)]
@@ -30,11 +41,14 @@ pub struct Answer<F, R> {
     trace: Trace,
 }
 
+/// How far an answer is.
 #[derive(Debug)]
-enum Way<F, R> {
-    // Rare, and larger than the other.
-    Refused(Box<Reply<R>>),
-    Passing(Passing<F>),
+pub(super) enum Way<F, R> {
+    /// It is there.
+    Answered(Reply<R>),
+    // Fewer are, and it is larger than the other.
+    /// It is waited for.
+    Passing(Box<Passing<F>>),
 }
 
 /// A call that was let through.
@@ -47,12 +61,8 @@ pub(super) struct Passing<F> {
 }
 
 impl<F, R> Answer<F, R> {
-    /// The answer to a call that passes, or does not.
-    pub(super) fn new(passing: Result<Passing<F>, Box<Reply<R>>>, trace: Trace) -> Self {
-        let way = match passing {
-            Ok(passing) => Way::Passing(passing),
-            Err(reply) => Way::Refused(reply),
-        };
+    /// The answer to a call that came so far.
+    pub(super) const fn new(way: Way<F, R>, trace: Trace) -> Self {
         Self {
             way: Some(way),
             trace,
@@ -63,14 +73,14 @@ impl<F, R> Answer<F, R> {
 impl<F, R> Future for Answer<F, R>
 where
     F: Future<Output = Result<Response<R>, Infallible>> + Unpin,
-    R: From<Body> + Unpin,
+    R: AnswerBody,
 {
     type Output = Result<Reply<R>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { way, trace } = self.get_mut();
         let reply = match way.take() {
-            Some(Way::Refused(reply)) => *reply,
+            Some(Way::Answered(reply)) => reply,
             Some(Way::Passing(mut passing)) => {
                 let polled = trace.span().in_scope(|| passing.poll(context));
                 let Poll::Ready(passed) = polled else {
@@ -96,13 +106,7 @@ impl<F> Passing<F> {
     {
         let call = AssertUnwindSafe(|| Pin::new(&mut self.call).poll(context));
         match catch_unwind(call) {
-            Ok(Poll::Ready(Ok(response))) => {
-                Poll::Ready(match self.ending.refusal(response.headers()) {
-                    Some(refusal) => Err(refusal),
-                    None => Ok(response),
-                })
-            }
-            Ok(Poll::Ready(Err(never))) => match never {},
+            Ok(Poll::Ready(answered)) => Poll::Ready(self.passed(answered)),
             Ok(Poll::Pending) if self.ending.deadline.has_passed(context) => {
                 Poll::Ready(Err(Refusal::Deadline))
             }
@@ -111,7 +115,33 @@ impl<F> Passing<F> {
         }
     }
 
-    fn reply<R: From<Body>>(mut self, passed: Result<Response<R>, Refusal>) -> Reply<R> {
+    /// It, after it was polled once.
+    pub(super) fn begun<R: AnswerBody>(
+        self,
+        polled: Poll<Result<Response<R>, Infallible>>,
+    ) -> Way<F, R> {
+        match polled {
+            Poll::Ready(answered) => {
+                let passed = self.passed(answered);
+                Way::Answered(self.reply(passed))
+            }
+            Poll::Pending => Way::Passing(Box::new(self)),
+        }
+    }
+
+    /// The answer, unless it is an error that is not ours.
+    fn passed<R>(&self, answered: Result<Response<R>, Infallible>) -> Result<Response<R>, Refusal> {
+        let response = match answered {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        match self.ending.refusal(response.headers()) {
+            Some(refusal) => Err(refusal),
+            None => Ok(response),
+        }
+    }
+
+    fn reply<R: AnswerBody>(mut self, passed: Result<Response<R>, Refusal>) -> Reply<R> {
         if let Ok(response) = &passed {
             self.ending.begin(response.headers());
         }

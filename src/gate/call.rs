@@ -4,17 +4,19 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
     sync::Arc,
+    task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, Request, Response, header};
+use http::{HeaderMap, Method, Request, Response, header};
 use tonic::{body::Body, codegen::StdError as BoxError};
 use tower::Service;
 
 use crate::gate::{
     access::{Access, caller::Caller, session::Session},
-    answer::{Answer, Passing, Reply},
+    answer::{Answer, AnswerBody, Passing, Reply, Way},
     config::Config,
     counting::Counted,
     each::Each,
@@ -26,9 +28,9 @@ use crate::gate::{
     reply::{Deadline, Ending, ReplyBody},
     request::{Arrival, HEALTH_REQUEST_BYTES_MAX, RequestBody},
     room::Room,
+    said::Said,
     state::{Phase, State},
     tally::{Metered, Rpc},
-    timeout,
     trace::{self, Trace},
 };
 
@@ -39,9 +41,6 @@ const WEB_CONTENT_TYPES: [&str; 4] = [
     "application/grpc-web-text+proto",
     "application/grpc-web-text",
 ];
-
-/// How messages of a call are encoded; without it they are not.
-pub const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
 /// What every call passes. A clone is the same gate.
 #[derive(Clone, Debug)]
@@ -206,8 +205,9 @@ impl Gate {
     ) -> Answer<S::Future, R>
     where
         S: Service<Request<RequestBody<B>>, Response = Response<R>, Error = Infallible>,
+        S::Future: Unpin,
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
-        R: From<Body>,
+        R: AnswerBody,
     {
         let kind = self.kind(request.uri().path());
         self.call_as(kind, peer, services, request)
@@ -223,13 +223,14 @@ impl Gate {
     ) -> Answer<S::Future, R>
     where
         S: Service<Request<RequestBody<B>>, Response = Response<R>, Error = Infallible>,
+        S::Future: Unpin,
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
-        R: From<Body>,
+        R: AnswerBody,
     {
         let trace = Trace::begin(&request, self.inner.wire.name, peer.address);
         let begin = || self.begin(&trace, kind, peer, services, request);
-        let passing = trace.span().in_scope(begin);
-        Answer::new(passing, trace)
+        let way = trace.span().in_scope(begin);
+        Answer::new(way, trace)
     }
 
     fn begin<S, B, R>(
@@ -239,13 +240,15 @@ impl Gate {
         peer: Peer,
         services: &mut S,
         mut request: Request<B>,
-    ) -> Result<Passing<S::Future>, Box<Reply<R>>>
+    ) -> Way<S::Future, R>
     where
         S: Service<Request<RequestBody<B>>, Response = Response<R>, Error = Infallible>,
+        S::Future: Unpin,
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
-        R: From<Body>,
+        R: AnswerBody,
     {
         let counted = self.count(request.uri().path(), kind);
+        let said = Said::of(request.headers());
         let admitted = self.admit(peer, kind);
         let checked = admitted.and_then(|share| {
             let caller = self.caller(peer, kind, request.headers())?;
@@ -255,39 +258,50 @@ impl Gate {
                 meter.enter()?;
             }
             let share = share.paid_by(meter);
-            Ok((share, caller, timeout::of(request.headers())?))
+            Ok((share, caller, said.wait?))
         });
         let (share, who, wait) = match checked {
             Ok(checked) => checked,
-            Err(refusal) => return Err(Box::new(self.refuse(&refusal, counted))),
+            Err(refusal) => return Way::Answered(self.refuse(&refusal, counted)),
         };
-        let encoding = request.headers().get(&ENCODING);
-        let compressed = encoding.is_some_and(|encoding| encoding != "identity");
         let deadline = Deadline::new(wait);
         if kind == Kind::Pipeline {
             let each = Each::new(self.inner.load.clone(), deadline.at());
             request.extensions_mut().insert(each.at(self.clone()));
         }
         let arrival = self.arrival(kind, self.meter(&who, kind));
-        let request = request.map(|body| RequestBody::new(body, arrival).of(who));
-        let mut ending = Ending {
-            deadline,
-            cut: request.body().cut(),
-            compressed,
-            gate: self.clone(),
-            counted,
+        let request = request.map(|body| RequestBody::new(body, arrival, who, said.names_encoding));
+        let cut = request.body().cut();
+        let called = catch_unwind(AssertUnwindSafe(|| {
+            let mut call = services.call(request);
+            // Most are answered by then. Whoever waits for it polls again.
+            let polled = Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop()));
+            (call, polled)
+        }));
+        let Ok((call, polled)) = called else {
+            return Way::Answered(self.refuse(&Refusal::Panicked, counted));
         };
-        let called = catch_unwind(AssertUnwindSafe(|| services.call(request)));
-        let Ok(call) = called else {
-            let counted = ending.counted.take();
-            return Err(Box::new(self.refuse(&Refusal::Panicked, counted)));
-        };
-        Ok(Passing {
-            call,
-            share,
-            ending,
-            kind,
-        })
+        match polled {
+            Poll::Ready(Ok(response)) if response.body().is_well() => {
+                if let (Some(tally), Some(call)) = (self.tally(), counted) {
+                    tally.end_well(call);
+                }
+                Way::Answered(response.map(|body| ReplyBody::new(body, share, None)))
+            }
+            polled => Passing {
+                call,
+                share,
+                ending: Ending {
+                    deadline,
+                    cut,
+                    compressed: said.compressed,
+                    gate: self.clone(),
+                    counted,
+                },
+                kind,
+            }
+            .begun(polled),
+        }
     }
 
     /// Whether calls of `peer` pass without being looked at one by one: nobody
@@ -368,7 +382,7 @@ impl Gate {
         (self.inner.wire.refuse)(refusal)
     }
 
-    pub(super) fn refuse<R: From<Body>>(
+    pub(super) fn refuse<R: AnswerBody>(
         &self,
         refusal: &Refusal,
         counted: Option<Metered>,
@@ -382,7 +396,7 @@ impl Gate {
 
     /// An answer that is not held to anything any more.
     #[must_use]
-    pub fn uncounted<R: From<Body>>(&self, response: Response<Body>) -> Reply<R> {
+    pub fn uncounted<R: AnswerBody>(&self, response: Response<Body>) -> Reply<R> {
         response.map(|body| ReplyBody::new(body.into(), self.inner.load.uncounted(), None))
     }
 }

@@ -135,8 +135,10 @@ impl Share {
     /// # Errors
     /// [`Refusal::BytesInFlight`] at the limit.
     pub fn hold(&mut self, bytes: usize) -> Result<(), Refusal> {
-        self.load.0.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.bytes = 0;
+        if self.bytes > 0 {
+            self.load.0.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+            self.bytes = 0;
+        }
         self.add(bytes);
         if self.load.bytes() > self.load.0.bytes_max {
             return Err(self.load.bytes_in_flight());

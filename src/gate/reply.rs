@@ -30,8 +30,8 @@ use crate::gate::{
 pub struct ReplyBody<B> {
     inner: B,
     share: Share,
-    ending: Option<Ending>,
-    // Few have it, and all are moved.
+    // Few have one or the other, and all are moved.
+    ending: Option<Box<Ending>>,
     lasting: Option<Box<Lasting>>,
     ended: bool,
 }
@@ -133,12 +133,12 @@ impl Drop for Ending {
 }
 
 impl<B> ReplyBody<B> {
-    /// Counts `inner` on `share`; `None`: it is a refusal, and ends by itself.
-    pub const fn new(inner: B, share: Share, ending: Option<Ending>) -> Self {
+    /// Counts `inner` on `share`; `None`: it ends by itself, as it is.
+    pub fn new(inner: B, share: Share, ending: Option<Ending>) -> Self {
         Self {
             inner,
             share,
-            ending,
+            ending: ending.map(Box::new),
             lasting: None,
             ended: false,
         }

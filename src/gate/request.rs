@@ -124,6 +124,8 @@ pub struct RequestBody<B> {
     inner: B,
     arrival: Arrival,
     caller: Caller,
+    /// Whether it says how its messages are encoded.
+    names_encoding: bool,
     first: First,
     cut: Option<Cut>,
     // Only a request that does not come at once needs a timer.
@@ -136,7 +138,7 @@ enum First {
     Nothing,
     Whole(Bytes),
     Refused(Refusal),
-    Polled(Option<Result<Frame<Bytes>, BoxError>>),
+    Polled(Option<Result<Bytes, BoxError>>),
 }
 
 /// The data frames that have come.
@@ -188,7 +190,7 @@ impl Come {
 
 impl First {
     fn data(bytes: Bytes) -> Self {
-        Self::Polled(Some(Ok(Frame::data(bytes))))
+        Self::Polled(Some(Ok(bytes)))
     }
 }
 
@@ -196,13 +198,14 @@ impl<B> RequestBody<B>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
-    /// Holds `inner` to `arrival`.
+    /// Holds `inner`, which is from `caller`, to `arrival`.
     #[must_use]
-    pub fn new(inner: B, arrival: Arrival) -> Self {
+    pub fn new(inner: B, arrival: Arrival, caller: Caller, names_encoding: bool) -> Self {
         let mut body = Self {
             inner,
             arrival,
-            caller: Caller::anyone(),
+            caller,
+            names_encoding,
             first: First::Nothing,
             cut: None,
             timer: None,
@@ -216,12 +219,6 @@ where
         body
     }
 
-    /// The same, from this caller.
-    #[must_use]
-    pub fn of(self, caller: Caller) -> Self {
-        Self { caller, ..self }
-    }
-
     /// Who it is from.
     #[must_use]
     pub const fn caller(&self) -> &Caller {
@@ -229,12 +226,12 @@ where
     }
 
     /// The whole of it, if it was there when the call began and has not been
-    /// read.
+    /// read, and its messages are not encoded.
     #[must_use]
     pub const fn whole(&self) -> Option<&Bytes> {
         match &self.first {
-            First::Whole(bytes) => Some(bytes),
-            First::Nothing | First::Refused(_) | First::Polled(_) => None,
+            First::Whole(bytes) if !self.names_encoding => Some(bytes),
+            First::Whole(_) | First::Nothing | First::Refused(_) | First::Polled(_) => None,
         }
     }
 
@@ -307,7 +304,7 @@ where
         let polled = match mem::replace(&mut body.first, First::Nothing) {
             First::Whole(bytes) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
             First::Refused(refusal) => return Poll::Ready(Some(Err(body.off(refusal)))),
-            First::Polled(frame) => Poll::Ready(frame),
+            First::Polled(data) => Poll::Ready(data.map(|data| data.map(Frame::data))),
             First::Nothing => Pin::new(&mut body.inner)
                 .poll_frame(context)
                 .map(|frame| frame.map(|frame| frame.map_err(Into::into))),
@@ -377,7 +374,7 @@ mod tests {
         let share = load.uncounted();
         let read_ms_max = 1000;
         let arrival = Arrival::Message { share, read_ms_max };
-        RequestBody::new(StreamBody::new(frames), arrival)
+        RequestBody::new(StreamBody::new(frames), arrival, Caller::anyone(), false)
     }
 
     fn whole(request: &Request<impl Frames>) -> Option<&[u8]> {

@@ -192,6 +192,11 @@ impl Tally {
         }
     }
 
+    /// Counts a call that was answered with what was asked for.
+    pub fn end_well(&self, call: Metered) {
+        self.count(call, Code::Ok);
+    }
+
     /// Counts a refusal by the reason in its details.
     pub fn refuse_by(&self, headers: &HeaderMap) {
         let info = Status::from_header_map(headers)

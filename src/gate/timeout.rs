@@ -2,22 +2,20 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 
 use crate::gate::refusal::Refusal;
 
-const NAME: HeaderName = HeaderName::from_static("grpc-timeout");
+/// Its name.
+pub(super) const NAME: HeaderName = HeaderName::from_static("grpc-timeout");
 const DIGITS_MAX: usize = 8;
 
-/// How long the caller waits; `None`: it does not say.
+/// How long the caller waits.
 ///
 /// # Errors
 /// [`Refusal::TimeoutMalformed`] for anything but 1 to 8 digits and a unit.
-pub fn of(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
-    headers
-        .get(&NAME)
-        .map(|value| parse(value).ok_or(Refusal::TimeoutMalformed))
-        .transpose()
+pub(super) fn of(value: &HeaderValue) -> Result<Duration, Refusal> {
+    parse(value).ok_or(Refusal::TimeoutMalformed)
 }
 
 fn parse(value: &HeaderValue) -> Option<Duration> {
@@ -41,10 +39,8 @@ fn parse(value: &HeaderValue) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    fn timeout(text: &str) -> Result<Option<Duration>, Refusal> {
-        let mut headers = HeaderMap::new();
-        headers.insert(NAME, text.parse().unwrap());
-        of(&headers)
+    fn timeout(text: &str) -> Result<Duration, Refusal> {
+        of(&text.parse().unwrap())
     }
 
     #[test]
@@ -58,9 +54,8 @@ mod tests {
             ("1000000u", second),
             ("0n", Duration::ZERO),
         ] {
-            assert_eq!(timeout(text), Ok(Some(expected)), "{text}");
+            assert_eq!(timeout(text), Ok(expected), "{text}");
         }
-        assert_eq!(of(&HeaderMap::new()), Ok(None));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::{
 
 /// The span of one call. Where nobody listens it is nothing at all.
 #[derive(Debug)]
-pub struct Trace(Option<(Span, Instant)>);
+pub struct Trace(Option<Box<(Span, Instant)>>);
 
 /// Whether somebody listens to what calls come to.
 #[must_use]
@@ -52,13 +52,13 @@ impl Trace {
             span.record("trace_id", parent.trace_id);
             span.record("parent_id", parent.span_id);
         }
-        Self(Some((span, Instant::now())))
+        Self(Some(Box::new((span, Instant::now()))))
     }
 
     /// Says whose it is.
     pub fn identify(&self, caller: &Caller) {
-        if let (Some((span, _)), Some(identity)) = (&self.0, caller.identity()) {
-            span.record("identity", identity.name());
+        if let (Some(told), Some(identity)) = (&self.0, caller.identity()) {
+            told.0.record("identity", identity.name());
         }
     }
 
@@ -67,14 +67,15 @@ impl Trace {
     pub fn span(&self) -> Span {
         self.0
             .as_ref()
-            .map_or_else(Span::none, |(span, _)| span.clone())
+            .map_or_else(Span::none, |told| told.0.clone())
     }
 
     /// Ends it with what was answered. A stream is answered when it begins.
     pub fn end<B>(&self, response: &Response<B>) {
-        let Some((span, began)) = &self.0 else {
+        let Some(told) = &self.0 else {
             return;
         };
+        let (span, began) = &**told;
         let code = foreign::code(response.headers()).unwrap_or(Code::Ok);
         if response.status() == StatusCode::OK {
             span.record("code", tracing::field::debug(code));

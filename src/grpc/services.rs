@@ -22,7 +22,7 @@ use tower::Service;
 use crate::{
     calls::store::Store,
     engine::Engine,
-    gate::{access::caller::Caller, call::ENCODING, request::RequestBody},
+    gate::{access::caller::Caller, request::RequestBody},
     grpc::{
         hot::{self, Body, Hot},
         kv::Kv,
@@ -118,9 +118,7 @@ where
             return Answering(Way::Generated(Box::pin(each.others.clone().call(request))));
         };
         let hot = match request.body().whole() {
-            Some(framed) if each.hot && !request.headers().contains_key(&ENCODING) => {
-                hot::call(&each.kv, &caller, method, framed)
-            }
+            Some(framed) if each.hot => hot::call(&each.kv, &caller, method, framed),
             Some(_) | None => Hot::No,
         };
         let is_pipeline = each.hot && method == "Pipeline";

@@ -22,7 +22,7 @@ use crate::{
     calls::{failure::Failure, store::Store},
     engine::Engine,
     gate::{
-        answer::Answer,
+        answer::{Answer, AnswerBody},
         call::{Gate, Peer, Wire},
         kind::Kind,
         load::FRAME_BYTES_FOLLOWED,
@@ -232,7 +232,7 @@ impl Door {
     }
 
     /// Lets a request through, or refuses it.
-    pub fn call<R: From<Body>>(
+    pub fn call<R: AnswerBody>(
         &self,
         peer: Peer,
         request: http::Request<Incoming>,

@@ -8,11 +8,10 @@ use std::{
 
 use http::Request;
 use hyper::body::Incoming;
-use tonic::body::Body;
 
 use crate::{
     gate::{
-        answer::{Answer, Reply},
+        answer::{Answer, AnswerBody, Reply},
         call::{Gate, Peer, speaks_grpc_web},
         kind::Kind,
     },
@@ -54,7 +53,7 @@ enum Way<R> {
 
 impl<S: Services> Wires<S> {
     /// How a request is let in and counted, and the answer to come.
-    pub fn ask<R: From<Body>>(&self, mut request: Request<Incoming>) -> (Kind, Answering<R>) {
+    pub fn ask<R: AnswerBody>(&self, mut request: Request<Incoming>) -> (Kind, Answering<R>) {
         let origins = self.door.origins();
         let told = origins.told(&request).map(Box::new);
         if !speaks_grpc_web(&request) {
@@ -77,7 +76,7 @@ impl<S: Services> Wires<S> {
     }
 }
 
-impl<R: From<Body> + Unpin> Future for Answering<R> {
+impl<R: AnswerBody> Future for Answering<R> {
     type Output = Result<Reply<R>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {

@@ -11,6 +11,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use http_body::{Frame, SizeHint};
 use tonic::{Status, body::Body as Generated};
 
+use crate::gate::answer::AnswerBody;
+
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/grpc");
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const OK: HeaderValue = HeaderValue::from_static("0");
@@ -50,6 +52,12 @@ impl Default for Body {
 impl From<Generated> for Body {
     fn from(body: Generated) -> Self {
         Self(Rest::Generated(body))
+    }
+}
+
+impl AnswerBody for Body {
+    fn is_well(&self) -> bool {
+        matches!(self.0, Rest::Message(_))
     }
 }
 

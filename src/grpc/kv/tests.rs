@@ -14,6 +14,7 @@ use crate::{
     engine::{Description, ListQuery, Page, RangeDeleted, WatchItem, WatchQuery},
     gate::{
         self,
+        access::caller::Caller,
         load::Load,
         opening::Opening,
         request::{Arrival, RequestBody},
@@ -168,7 +169,7 @@ impl Service<http::Request<tonic::body::Body>> for Direct {
             read_ms_max: 60_000,
         };
         self.0
-            .call(request.map(|body| RequestBody::new(body, arrival)))
+            .call(request.map(|body| RequestBody::new(body, arrival, Caller::anyone(), false)))
     }
 }
 
