@@ -13,6 +13,7 @@ FROM ${BUILD_IMAGE} AS dependencies
 WORKDIR /nanokv
 # A quarter of the size; a backtrace still names its functions.
 ENV CARGO_PROFILE_RELEASE_STRIP=debuginfo
+COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src \
     && touch src/lib.rs \
