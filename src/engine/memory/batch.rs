@@ -191,8 +191,10 @@ fn task<'a, C: Clock>(memory: &Memory<C>, operation: &Operation<'a>) -> Task<'a>
     }
 }
 
-/// Reads what the tasks will look at: first all places in the tables, then all
-/// entries, so that the reads of each round do not wait for each other.
+/// Reads what the tasks will look at: first the tags in the tables, then what
+/// stands at the places found, then the entries, so that the reads of each round
+/// do not wait for each other. Rounds of few instructions: the processor looks
+/// so far ahead and no further.
 fn touch<C: Clock>(memory: &Memory<C>, guards: &Guards<'_>, tasks: &[Task<'_>]) {
     let found: SmallVec<[_; WINDOW]> = tasks
         .iter()
@@ -202,7 +204,11 @@ fn touch<C: Clock>(memory: &Memory<C>, guards: &Guards<'_>, tasks: &[Task<'_>]) 
             Some((shard, shard.guess(task.hash())))
         })
         .collect();
-    for (shard, guess) in found {
+    let guesses: SmallVec<[_; WINDOW]> = found
+        .into_iter()
+        .map(|(shard, place)| (shard, place.copied()))
+        .collect();
+    for (shard, guess) in guesses {
         black_box(shard.touch(guess));
     }
 }

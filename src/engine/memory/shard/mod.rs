@@ -63,6 +63,12 @@ pub(super) use crate::engine::memory::shard::{
     snapshot::{Look, Looked},
 };
 
+/// Bytes of a line of the processor's caches.
+const LINE_BYTES: usize = 64;
+
+/// So many lines of a slot are asked for at once.
+const TOUCHED_LINES_MAX: usize = 4;
+
 /// Entries by hash, by key and by deadline.
 #[derive(Debug)]
 pub(super) struct Shard {
@@ -225,16 +231,18 @@ impl Shard {
     }
 
     /// Brings what a look for this hash will read nearer to the processor: the
-    /// first of two rounds. What comes out is for [`Self::touch`].
-    pub(super) fn guess(&self, hash: u64) -> Option<Handle> {
-        self.table.find(hash, |_| true)
+    /// first of three rounds. The second reads what is at the place that comes
+    /// out, for [`Self::touch`].
+    pub(super) fn guess(&self, hash: u64) -> Option<&Handle> {
+        self.table.guess(hash)
     }
 
-    /// The second round.
+    /// The third round: all lines of a small slot, and the first of a large one,
+    /// which are followed by the hardware.
     pub(super) fn touch(&self, guess: Option<Handle>) -> u8 {
-        guess.map_or(0, |handle| {
-            self.slab.slot(handle).first().copied().unwrap_or(0)
-        })
+        let slot = guess.map_or(&[][..], |handle| self.slab.slot(handle));
+        let lines = slot.iter().step_by(LINE_BYTES).take(TOUCHED_LINES_MAX);
+        lines.chain(slot.last()).fold(0, |all, byte| all ^ byte)
     }
 
     /// What it takes up.

@@ -75,6 +75,13 @@ impl Table {
         segment.handles.find(hash, |handle| is_it(*handle)).copied()
     }
 
+    /// Where an entry of this hash may be, or another whose hash has the same tag.
+    /// What is there has not been read.
+    pub(super) fn guess(&self, hash: u64) -> Option<&Handle> {
+        let segment = self.segments.get(self.number(hash)?)?;
+        segment.handles.find(hash, |_| true)
+    }
+
     /// Adds an entry that is not there. `hash_of` hashes the entries that are.
     pub(super) fn insert(&mut self, hash: u64, handle: Handle, hash_of: impl Fn(Handle) -> u64) {
         while self.must_split(hash) {
