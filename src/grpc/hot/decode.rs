@@ -4,10 +4,7 @@
 //! once, none unknown. For anything else these give `None`, and the generated
 //! decoder reads it, or says what is wrong.
 
-use prost::{
-    bytes::Buf,
-    encoding::{WireType, decode_key, decode_varint},
-};
+use prost::encoding::{WireType, decode_key, decode_varint};
 
 use crate::{
     calls::wire::time,
@@ -194,13 +191,13 @@ impl<'a> Fields<'a> {
 }
 
 fn field<'a>(rest: &mut &'a [u8]) -> Option<(u32, Field<'a>)> {
-    let (number, wire_type) = decode_key(rest).ok()?;
+    let (number, wire_type) = key(rest)?;
     let field = match wire_type {
-        WireType::Varint => Field::Varint(decode_varint(rest).ok()?),
+        WireType::Varint => Field::Varint(varint(rest)?),
         WireType::LengthDelimited => {
-            let length = usize::try_from(decode_varint(rest).ok()?).ok()?;
-            let bytes = rest.get(..length)?;
-            rest.advance(length);
+            let length = usize::try_from(varint(rest)?).ok()?;
+            let (bytes, behind) = rest.split_at_checked(length)?;
+            *rest = behind;
             Field::Bytes(bytes)
         }
         WireType::SixtyFourBit
@@ -209,6 +206,29 @@ fn field<'a>(rest: &mut &'a [u8]) -> Option<(u32, Field<'a>)> {
         | WireType::ThirtyTwoBit => return None,
     };
     Some((number, field))
+}
+
+/// What stands before a field. Almost all have one byte.
+fn key(rest: &mut &[u8]) -> Option<(u32, WireType)> {
+    match rest.split_first()? {
+        (&byte @ 0x08..0x80, behind) => {
+            *rest = behind;
+            let wire_type = WireType::try_from(u64::from(byte & 7)).ok()?;
+            Some((u32::from(byte >> 3), wire_type))
+        }
+        _ => decode_key(rest).ok(),
+    }
+}
+
+/// A number. Most have one byte.
+fn varint(rest: &mut &[u8]) -> Option<u64> {
+    match rest.split_first()? {
+        (&byte @ ..0x80, behind) => {
+            *rest = behind;
+            Some(u64::from(byte))
+        }
+        _ => decode_varint(rest).ok(),
+    }
 }
 
 #[cfg(test)]
