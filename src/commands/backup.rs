@@ -60,7 +60,7 @@ pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
     }
     let target = Target::begin(Path::new(&file))?;
     ask(typed, async |kv| {
-        let summary = receive(&kv, &mut target.file()).await?;
+        let summary = receive(&kv, &mut target.steps()).await?;
         read_back(&target, &summary)?;
         target.finish()?;
         Ok(words::line(told(&summary, typed))?)

@@ -66,7 +66,7 @@ pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
         None => (Done::default(), range),
     };
     ask(typed, async |kv| {
-        let written = write(&kv, range, &mut target.file(), &mut done).await;
+        let written = write(&kv, range, &mut target.steps(), &mut done).await;
         if written.is_err() {
             let (entries, partial) = (done.entries, target.partial().display());
             eprintln!("nanokv: {entries} entries are in {partial}; --resume goes on after them");

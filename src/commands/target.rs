@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io,
+    io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -12,6 +12,9 @@ use crate::commands::failure::Failure;
 /// What is added to the name of a file that is not whole yet.
 const PARTIAL: &str = ".partial";
 
+/// So much is written before it is synced.
+const STEP_BYTES: usize = 4 << 20;
+
 /// The file that will be there when all of it is.
 #[derive(Debug)]
 pub struct Target {
@@ -19,6 +22,13 @@ pub struct Target {
     partial: PathBuf,
     file: File,
     stays: bool,
+}
+
+/// Writes to it, step by step.
+#[derive(Debug)]
+pub struct Steps<'a> {
+    file: &'a File,
+    unsynced_bytes: usize,
 }
 
 impl Target {
@@ -93,6 +103,17 @@ impl Target {
         &self.file
     }
 
+    /// The same for what may be gigabytes: it is synced step by step. A disk that is
+    /// asked for all of it at once makes everybody else on it wait, a store that is
+    /// kept there first.
+    #[must_use]
+    pub const fn steps(&self) -> Steps<'_> {
+        Steps {
+            file: &self.file,
+            unsynced_bytes: 0,
+        }
+    }
+
     /// What it is called until then.
     #[must_use]
     pub fn partial(&self) -> &Path {
@@ -122,6 +143,22 @@ impl Target {
         let above = above.unwrap_or(Path::new("."));
         let synced = File::open(above).and_then(|above| above.sync_all());
         synced.map_err(|error| of(above, "synced", &error))
+    }
+}
+
+impl Write for Steps<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.unsynced_bytes += written;
+        if self.unsynced_bytes >= STEP_BYTES {
+            self.file.sync_data()?;
+            self.unsynced_bytes = 0;
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 
