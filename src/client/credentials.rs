@@ -1,5 +1,7 @@
 //! Who a client is, and by what it knows its server.
 
+#[cfg(feature = "client-tls")]
+use std::fmt;
 use std::{fs, path::Path};
 
 use tonic::metadata::{Ascii, MetadataValue};
@@ -26,7 +28,18 @@ pub struct Credentials {
     /// What a call says in `authorization`; never shown.
     pub(crate) bearer: Option<MetadataValue<Ascii>>,
     #[cfg(feature = "client-tls")]
-    pub(crate) tls: Option<ClientTlsConfig>,
+    pub(crate) tls: Option<Certificates>,
+}
+
+/// By what a server is known through TLS, and who the client is to it, in PEM.
+#[cfg(feature = "client-tls")]
+#[derive(Clone, Default)]
+pub(crate) struct Certificates {
+    pub(crate) authorities: Vec<Vec<u8>>,
+    /// A certificate, and the private key to it; never shown.
+    pub(crate) identity: Option<(Vec<u8>, Vec<u8>)>,
+    /// Where it is not the host of the address.
+    pub(crate) server_name: Option<String>,
 }
 
 impl Credentials {
@@ -59,7 +72,7 @@ impl Credentials {
     #[cfg(feature = "client-tls")]
     #[must_use]
     pub fn authority(self, pem: impl AsRef<[u8]>) -> Self {
-        self.tls(|tls| tls.ca_certificate(Certificate::from_pem(pem)))
+        self.tls(|tls| tls.authorities.push(pem.as_ref().to_vec()))
     }
 
     /// Through TLS, with this certificate and the private key to it, in PEM: for
@@ -67,7 +80,8 @@ impl Credentials {
     #[cfg(feature = "client-tls")]
     #[must_use]
     pub fn certificate(self, cert_pem: impl AsRef<[u8]>, key_pem: impl AsRef<[u8]>) -> Self {
-        self.tls(|tls| tls.identity(Identity::from_pem(cert_pem, key_pem)))
+        let identity = (cert_pem.as_ref().to_vec(), key_pem.as_ref().to_vec());
+        self.tls(|tls| tls.identity = Some(identity))
     }
 
     /// Through TLS, with a server whose certificate says this name, where it is
@@ -75,12 +89,12 @@ impl Credentials {
     #[cfg(feature = "client-tls")]
     #[must_use]
     pub fn server_name(self, name: impl Into<String>) -> Self {
-        self.tls(|tls| tls.domain_name(name))
+        self.tls(|tls| tls.server_name = Some(name.into()))
     }
 
     #[cfg(feature = "client-tls")]
-    fn tls(mut self, change: impl FnOnce(ClientTlsConfig) -> ClientTlsConfig) -> Self {
-        self.tls = Some(change(self.tls.unwrap_or_default()));
+    fn tls(mut self, change: impl FnOnce(&mut Certificates)) -> Self {
+        change(self.tls.get_or_insert_default());
         self
     }
 
@@ -98,6 +112,32 @@ impl Credentials {
     }
 }
 
+#[cfg(feature = "client-tls")]
+impl Certificates {
+    /// The same for a channel.
+    pub(crate) fn config(&self) -> ClientTlsConfig {
+        let authorities = self.authorities.iter().map(Certificate::from_pem);
+        let mut config = ClientTlsConfig::new().ca_certificates(authorities);
+        if let Some((cert, key)) = &self.identity {
+            config = config.identity(Identity::from_pem(cert, key));
+        }
+        match &self.server_name {
+            Some(name) => config.domain_name(name),
+            None => config,
+        }
+    }
+}
+
+#[cfg(feature = "client-tls")]
+impl fmt::Debug for Certificates {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Certificates")
+            .field("server_name", &self.server_name)
+            .finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +150,15 @@ mod tests {
             credentials.bearer.unwrap().to_str().unwrap(),
             "Bearer nanokv_secret"
         );
+    }
+
+    #[cfg(feature = "client-tls")]
+    #[test]
+    fn a_private_key_is_never_shown() {
+        let credentials = Credentials::default().certificate("cert", "secret");
+        let shown = format!("{credentials:?} {:?}", b"secret");
+        let key = format!("{:?}", b"secret");
+        assert_eq!(shown.matches(&key).count(), 1, "{shown}");
     }
 
     #[test]

@@ -213,7 +213,7 @@ impl Client {
         let endpoint = match credentials.tls {
             None => endpoint,
             Some(tls) => endpoint
-                .tls_config(tls)
+                .tls_config(tls.config())
                 .map_err(|error| Error::invalid(format!("TLS: {}", cause(&error))))?,
         };
         let channel = endpoint

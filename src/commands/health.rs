@@ -97,7 +97,7 @@ async fn ask(
     let mut endpoint = Endpoint::from_shared(uri).map_err(|error| error.to_string())?;
     if let Some(tls) = credentials.tls {
         endpoint = endpoint
-            .tls_config(tls)
+            .tls_config(tls.config())
             .map_err(|error| format!("cannot be asked through TLS: {}", innermost(&error)))?;
     }
     let channel = endpoint

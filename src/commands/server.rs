@@ -38,12 +38,6 @@ pub fn declare(command: Command) -> Command {
 /// Adds to a command what says which server it asks.
 #[must_use]
 pub fn declare_which(command: Command) -> Command {
-    declare_tls(declare_open(command))
-}
-
-/// Adds to a command what says which server it asks, where it has no TLS.
-#[must_use]
-pub fn declare_open(command: Command) -> Command {
     let flags = [
         Arg::new(ADDRESS)
             .long(ADDRESS)
@@ -61,7 +55,7 @@ pub fn declare_open(command: Command) -> Command {
             .help("Milliseconds that a call may take, all its attempts together"),
     ];
     let flags = flags.map(|flag| flag.help_heading(HEADING));
-    command.args(flags)
+    declare_tls(command.args(flags))
 }
 
 /// Adds to a command what it needs to ask through TLS.

@@ -46,8 +46,7 @@ pub struct Answer<F, R> {
 pub(super) enum Way<F, R> {
     /// It is there.
     Answered(Reply<R>),
-    // Fewer are, and it is larger than the other.
-    /// It is waited for.
+    /// It is waited for. In a box: fewer are, and it is larger than the other.
     Passing(Box<Passing<F>>),
 }
 

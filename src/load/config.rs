@@ -18,7 +18,7 @@ pub const STREAMS_MAX: usize = 1_000_000;
 pub struct Config {
     /// Where the server is, `HOST:PORT`.
     pub address: String,
-    /// Who calls. Only its token counts: the load goes without TLS.
+    /// Who calls, and by what the server is known.
     pub credentials: Credentials,
     /// Connections, all threads together.
     pub connections: usize,

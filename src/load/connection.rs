@@ -3,6 +3,7 @@
 
 use std::{
     future::Future,
+    io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -16,6 +17,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     sync::Mutex,
     time::{sleep, timeout},
@@ -25,7 +27,7 @@ use tower::Service;
 
 use crate::{
     client::{credentials::Credentials, error::Error},
-    load::config::Config,
+    load::{config::Config, tls::Tls},
     proto::kv_service_client::KvServiceClient,
 };
 
@@ -60,6 +62,8 @@ struct Shared {
     address: String,
     origin: Uri,
     dial_timeout: Duration,
+    /// `None`: in the clear.
+    tls: Option<Tls>,
     bearer: Option<HeaderValue>,
     wire: Mutex<Option<Wire>>,
 }
@@ -68,20 +72,28 @@ impl Connection {
     /// Connects.
     ///
     /// # Errors
-    /// The address is none, or cannot be reached in time.
+    /// The address is none, or cannot be reached in time; certificates are not as
+    /// they should be.
     pub(super) async fn dial(config: &Config) -> Result<Self, Error> {
-        let address = &config.address;
-        let origin = format!("http://{address}");
+        let (address, credentials) = (&config.address, &config.credentials);
+        let origin = format!("{}://{address}", credentials.scheme());
         let origin: Uri = origin
             .parse()
             .ok()
             .filter(|origin: &Uri| origin.port().is_some())
             .ok_or_else(|| Error::invalid(format!("{address:?} is no host and port")))?;
+        let host = origin.host().unwrap_or_default();
+        let tls = credentials.tls.as_ref();
+        let tls = tls.map(|certificates| Tls::new(certificates, host));
+        let tls = tls
+            .transpose()
+            .map_err(|what| Error::invalid(format!("TLS: {what}")))?;
         let connection = Self(Arc::new(Shared {
+            tls,
             address: address.clone(),
             origin,
             dial_timeout: config.call_timeout,
-            bearer: bearer(&config.credentials),
+            bearer: bearer(credentials),
             wire: Mutex::new(None),
         }));
         *connection.0.wire.lock().await = Some(connection.wire().await?);
@@ -116,27 +128,38 @@ impl Connection {
         let dialled = async {
             let stream = TcpStream::connect(&self.0.address).await?;
             stream.set_nodelay(true)?;
-            Ok::<_, std::io::Error>(stream)
+            match &self.0.tls {
+                None => begin(stream).await,
+                Some(tls) => begin(tls.connect(stream).await?).await,
+            }
         };
-        let stream = match timeout(self.0.dial_timeout, dialled).await {
-            Ok(Ok(stream)) => stream,
+        let sender = match timeout(self.0.dial_timeout, dialled).await {
+            Ok(Ok(sender)) => sender,
             Ok(Err(error)) => return Err(unreachable(error.to_string())),
             Err(_) => return Err(unreachable("nobody answered in time".to_owned())),
         };
-        let (sender, driver) = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .initial_stream_window_size(STREAM_WINDOW_BYTES)
-            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| unreachable(error.to_string()))?;
-        // How it ends, each call on it is told.
-        tokio::spawn(driver);
         Ok(Wire {
             sender,
             bearer: self.0.bearer.clone(),
         })
     }
+}
+
+/// Begins HTTP/2 on `stream`.
+async fn begin<T>(stream: T) -> io::Result<SendRequest<Body>>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, driver) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(io::Error::other)?;
+    // How it ends, each call on it is told.
+    tokio::spawn(driver);
+    Ok(sender)
 }
 
 /// What a call says in `authorization`, if anything.

@@ -16,4 +16,5 @@ pub mod report;
 pub mod run;
 mod source;
 pub mod tally;
+mod tls;
 mod unary;

@@ -246,6 +246,7 @@ async fn commands_know_tls() {
         (&["set", "a", "1"][..], 0, "stored at version "),
         (&["get", "a"], 0, "1"),
         (&["health"], 0, ""),
+        (&["bench", "--count", "9", "--warm-up", "0s"], 0, "get=1: "),
     ] {
         let output = Program::new(&[command, &asked, &sure].concat()).output();
         assert_eq!(output.status.code(), Some(code), "{command:?} {output:?}");
@@ -257,6 +258,12 @@ async fn commands_know_tls() {
         Some(5),
         "without a certificate"
     );
+    let another = folder.write("another", Authority::new("two").pem());
+    for (authority, identity) in [(&ca, &[][..]), (&another, &sure)] {
+        let asked = ["bench", "--address", &address, "--tls-ca", authority];
+        let output = Program::new(&[&asked, identity, &["--count", "9"]].concat()).output();
+        assert_eq!(output.status.code(), Some(5), "{output:?}");
+    }
     let output = Program::new(&["get", "a", "--address", &address, "--tls-ca", "nowhere"]);
     assert_eq!(output.output().status.code(), Some(2));
 }

@@ -5,7 +5,6 @@ use std::{ops::RangeInclusive, thread::available_parallelism, time::Duration};
 use clap::{Arg, ArgGroup, ArgMatches, Command, builder::ValueParser, value_parser};
 
 use crate::{
-    client::credentials::Credentials,
     commands::{
         failure::Failure,
         server,
@@ -65,8 +64,7 @@ pub(super) fn declare(command: Command) -> Command {
         .group(ArgGroup::new("shape").args([BATCH, PIPELINE]))
         .group(ArgGroup::new("extent").args([DURATION, COUNT]))
         .group(ArgGroup::new("form").args([JSON, CSV]));
-    // Its connections are its own, and have no TLS.
-    server::declare_open(command)
+    server::declare_which(command)
 }
 
 /// The load that was typed.
@@ -90,7 +88,7 @@ pub(super) fn config(typed: &ArgMatches) -> Result<Config, Failure> {
     let count = typed.get_one::<u64>(COUNT).copied();
     let config = Config {
         address: server::address(typed)?,
-        credentials: server::identified(Credentials::default(), typed)?,
+        credentials: server::identified(server::credentials(typed)?, typed)?,
         connections,
         streams: size(typed, STREAMS),
         threads: threads.min(connections),
