@@ -16,6 +16,8 @@ mod pipelines;
 #[expect(dead_code, reason = "the tests of the drain use the rest")]
 mod serving;
 #[cfg(test)]
+mod silent;
+#[cfg(test)]
 mod unread;
 #[cfg(test)]
 mod watches;

@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr};
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
@@ -135,7 +135,8 @@ async fn next(read: &mut OwnedReadHalf) -> Option<Frame> {
     soon(read_frame(read)).await.ok()
 }
 
-async fn read_frame(read: &mut OwnedReadHalf) -> io::Result<Frame> {
+/// The next frame, however long it takes.
+pub(crate) async fn read_frame(read: &mut (impl AsyncRead + Unpin)) -> io::Result<Frame> {
     let mut head = [0; 9];
     read.read_exact(&mut head).await?;
     let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
