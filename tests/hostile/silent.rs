@@ -70,7 +70,8 @@ async fn one_who_answers_is_asked_once_an_interval_and_stays() {
         (pings, Instant::now(), read, write)
     });
     let began = Instant::now();
-    let (pings, last, mut read, _write) = answering.await.unwrap();
+    let answered = timeout(INTERVAL * (INTERVALS + 1), answering).await;
+    let (pings, last, mut read, _write) = answered.expect("it is not asked").unwrap();
     assert_eq!(pings, INTERVALS);
     assert!(
         last - began >= INTERVAL * (INTERVALS - 1),
