@@ -21,6 +21,6 @@ pub mod room;
 mod said;
 pub mod state;
 pub mod tally;
-mod timeout;
+pub mod timeout;
 pub mod times;
 pub mod trace;

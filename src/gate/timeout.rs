@@ -14,7 +14,7 @@ const DIGITS_MAX: usize = 8;
 ///
 /// # Errors
 /// [`Refusal::TimeoutMalformed`] for anything but 1 to 8 digits and a unit.
-pub(super) fn of(value: &HeaderValue) -> Result<Duration, Refusal> {
+pub fn of(value: &HeaderValue) -> Result<Duration, Refusal> {
     parse(value).ok_or(Refusal::TimeoutMalformed)
 }
 
