@@ -156,9 +156,9 @@ mod tests {
     #[test]
     fn a_private_key_is_never_shown() {
         let credentials = Credentials::default().certificate("cert", "secret");
-        let shown = format!("{credentials:?} {:?}", b"secret");
+        let shown = format!("{credentials:?}");
         let key = format!("{:?}", b"secret");
-        assert_eq!(shown.matches(&key).count(), 1, "{shown}");
+        assert!(!shown.contains(&key), "{shown}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! once, none unknown. For anything else these give `None`, and the generated
 //! decoder reads it, or says what is wrong.
 
-use prost::encoding::{WireType, decode_key, decode_varint};
+use prost::encoding::{WireType, decode_varint};
 
 use crate::{
     calls::wire::time,
@@ -208,16 +208,11 @@ fn field<'a>(rest: &mut &'a [u8]) -> Option<(u32, Field<'a>)> {
     Some((number, field))
 }
 
-/// What stands before a field. Almost all have one byte.
+/// What stands before a field: its number, from 1 on, and its shape.
 fn key(rest: &mut &[u8]) -> Option<(u32, WireType)> {
-    match rest.split_first()? {
-        (&byte @ 0x08..0x80, behind) => {
-            *rest = behind;
-            let wire_type = WireType::try_from(u64::from(byte & 7)).ok()?;
-            Some((u32::from(byte >> 3), wire_type))
-        }
-        _ => decode_key(rest).ok(),
-    }
+    let key = u32::try_from(varint(rest)?).ok()?;
+    let wire_type = WireType::try_from(u64::from(key & 7)).ok()?;
+    (key >= 8).then_some((key >> 3, wire_type))
 }
 
 /// A number. Most have one byte.

@@ -71,15 +71,14 @@ impl Table {
 
     /// The entry of this hash that `is_it` recognises.
     pub(super) fn find(&self, hash: u64, mut is_it: impl FnMut(Handle) -> bool) -> Option<Handle> {
-        let segment = self.segments.get(self.number(hash)?)?;
-        segment.handles.find(hash, |handle| is_it(*handle)).copied()
+        let handles = &self.segment(hash)?.handles;
+        handles.find(hash, |handle| is_it(*handle)).copied()
     }
 
     /// Where an entry of this hash may be, or another whose hash has the same tag.
     /// What is there has not been read.
     pub(super) fn guess(&self, hash: u64) -> Option<&Handle> {
-        let segment = self.segments.get(self.number(hash)?)?;
-        segment.handles.find(hash, |_| true)
+        self.segment(hash)?.handles.find(hash, |_| true)
     }
 
     /// Adds an entry that is not there. `hash_of` hashes the entries that are.
