@@ -92,7 +92,7 @@ pub(super) fn with_room<C: Clock, T>(
     }
 }
 
-/// Makes room where a change has let indexes grow over the limit.
+/// Makes room where indexes have grown over the limit.
 pub(super) fn relieve<C: Clock>(memory: &Memory<C>, kept: &[Kept<'_>]) {
     if memory.account.evicts() && memory.account.is_over() {
         // Where nothing can be removed now, it can be later.

@@ -229,6 +229,30 @@ fn one_change_has_no_more_entries_make_room_than_it_may() {
     check(&memory);
 }
 
+/// As deadlines come nearer, the wheel of each shard takes up memory of its own
+/// accord.
+#[test]
+fn room_is_made_for_what_the_sweeper_takes_up() {
+    let (memory, clock) = evicting(1 << 20, 8);
+    let full = fill(&memory, 100);
+    for number in 0..full {
+        let name = name(number);
+        let far = put(&name, &[7; 100], Expiry::After(20_000));
+        block(memory.mutate(far)).unwrap();
+    }
+    assert_bounded(&memory);
+    for _ in 0..15 {
+        clock.advance(1000);
+        for number in 0..8 {
+            while !sweep::step(&memory, number) {
+                assert_bounded(&memory);
+            }
+            assert_bounded(&memory);
+        }
+    }
+    check(&memory);
+}
+
 #[test]
 fn nothing_is_marked_where_nothing_makes_room() {
     let (memory, _clock) = store(1 << 20, 1);
@@ -294,7 +318,7 @@ fn run(memory_max: u64, shards: usize, steps: &[Step]) -> Result<(), String> {
         }
         let (used, version) = (memory.account.used(), memory.describe().version.get());
         if used > memory_max {
-            return Err(format!("{used} of {memory_max} bytes"));
+            return Err(format!("{used} of {memory_max} bytes after {kind}"));
         }
         if version < taken {
             return Err("versions went back".to_owned());
