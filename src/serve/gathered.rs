@@ -28,6 +28,8 @@ struct Inner<T> {
     stream: T,
     // Only while there is something in it: idle connections hold none.
     bytes: BytesMut,
+    // How many there were the last time.
+    bytes_before: usize,
     // TLS keeps what the system did not take.
     unflushed: bool,
 }
@@ -45,6 +47,7 @@ impl<T: AsyncWrite + Unpin> Gathered<T> {
         Self(Arc::new(Mutex::new(Inner {
             stream,
             bytes: BytesMut::new(),
+            bytes_before: 0,
             unflushed: false,
         })))
     }
@@ -61,7 +64,7 @@ impl<T: AsyncWrite + Unpin> Gathered<T> {
     pub fn add<R>(&self, write: impl FnOnce(&mut BytesMut) -> R) -> Option<R> {
         let mut inner = self.0.lock();
         let has_room = inner.bytes.len() < GATHERED_BYTES_MAX;
-        has_room.then(|| write(&mut inner.bytes))
+        has_room.then(|| write(inner.begun(0)))
     }
 
     /// The same at the end of a turn of the connection, which goes on unless
@@ -78,7 +81,19 @@ impl<T: AsyncWrite + Unpin> Gathered<T> {
 }
 
 impl<T: AsyncWrite + Unpin> Inner<T> {
+    /// What is gathered, with room for `count` bytes more. As it begins it gets as
+    /// much room as it took the last time: to grow step by step would copy most
+    /// of it once more.
+    fn begun(&mut self, count: usize) -> &mut BytesMut {
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve(count.max(self.bytes_before));
+            self.bytes_before = 0;
+        }
+        &mut self.bytes
+    }
+
     fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.bytes_before = self.bytes_before.max(self.bytes.len());
         while !self.bytes.is_empty() {
             let count = ready!(Pin::new(&mut self.stream).poll_write(context, &self.bytes))?;
             if count == 0 {
@@ -121,7 +136,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Gathered<T> {
     ) -> Poll<io::Result<usize>> {
         let mut inner = self.0.lock();
         ready!(inner.poll_room(context))?;
-        inner.bytes.extend_from_slice(buffer);
+        inner.begun(buffer.len()).extend_from_slice(buffer);
         Poll::Ready(Ok(buffer.len()))
     }
 
@@ -133,9 +148,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Gathered<T> {
         let mut inner = self.0.lock();
         ready!(inner.poll_room(context))?;
         let count = buffers.iter().map(|buffer| buffer.len()).sum();
-        inner.bytes.reserve(count);
+        let bytes = inner.begun(count);
+        bytes.reserve(count);
         for buffer in buffers {
-            inner.bytes.extend_from_slice(buffer);
+            bytes.extend_from_slice(buffer);
         }
         Poll::Ready(Ok(count))
     }
@@ -179,6 +195,21 @@ mod tests {
         assert!(gathered.poll_send(&mut context).is_ready());
         let count = far.read(&mut read).await.unwrap();
         assert_eq!(&read[..count], b"one two");
+    }
+
+    #[tokio::test]
+    async fn a_turn_begins_with_the_room_that_the_last_one_took_and_idle_there_is_none() {
+        let (near, _far) = duplex(64 << 10);
+        let mut gathered = Gathered::new(near);
+        let mut context = Context::from_waker(Waker::noop());
+        let room = |gathered: &Gathered<_>| gathered.0.lock().bytes.capacity();
+        for (written, room_before) in [(5000, 1), (1, 5000), (1, 1)] {
+            assert_eq!(room(&gathered), 0);
+            gathered.write_all(b"a").await.unwrap();
+            assert!((room_before..room_before + 1000).contains(&room(&gathered)));
+            gathered.write_all(&vec![7; written - 1]).await.unwrap();
+            assert!(gathered.poll_send(&mut context).is_ready());
+        }
     }
 
     #[tokio::test]

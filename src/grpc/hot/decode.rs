@@ -18,9 +18,6 @@ use crate::{
     },
 };
 
-/// Room for so many operations is made before they are counted.
-const OPERATIONS_USUAL: usize = 16;
-
 /// Bytes before a message: whether it is compressed, and its length.
 pub const HEAD_BYTES: usize = 5;
 
@@ -104,12 +101,17 @@ pub fn pipeline<'a>(message: &'a [u8], limits: &Limits) -> Option<(i64, Vec<Oper
 
 fn operations<'a>(number: u32, message: &'a [u8], limits: &Limits) -> Option<Vec<Operation<'a>>> {
     let mut rest = message;
-    let mut operations = Vec::with_capacity(OPERATIONS_USUAL);
+    let mut operations = Vec::new();
     while !rest.is_empty() {
         match field(&mut rest)? {
             (given, Field::Bytes(bytes))
                 if given == number && operations.len() < limits.batch_operations_max =>
             {
+                if operations.is_empty() {
+                    // Most are as long as the first.
+                    let more = rest.len() / (message.len() - rest.len());
+                    operations.reserve(1 + more.min(limits.batch_operations_max));
+                }
                 operations.push(operation(bytes, limits)?);
             }
             _ => return None,
