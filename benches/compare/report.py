@@ -1,4 +1,4 @@
-"""docs/benchmarks.md and its pictures, of what was measured."""
+"""docs/benchmarks.md with its pictures, and the figures in README.md, of what was measured."""
 
 import platform
 import re
@@ -11,6 +11,7 @@ from table import ROWS
 
 PAGE = ROOT / "docs/benchmarks.md"
 PICTURES = ROOT / "docs/benchmarks"
+README = ROOT / "README.md"
 REASONS = Path(__file__).with_name("reasons.md")
 
 HEAD = """# Benchmarks
@@ -144,6 +145,36 @@ def draw(results):
             save(name, figure)
 
 
+# What README.md names in the last cell but one of a line, and the row whose ratio stands in the last.
+README_ROWS = {
+    "bare hyper with a canned reply": "get-8x32",
+    "grpc-go, generated stubs over a locked map": "get-grpc-go",
+    "Redis, not pipelined": "get-redis",
+    "etcd's Range": "get-etcd",
+    "Redis, pipelined by 64": "pipeline-64",
+}
+
+
+def readme(text, results):
+    """README.md with the figures of the rows that were measured."""
+    for against, row in README_ROWS.items():
+        if row in results:
+            text = replaced(rf"(?m)^(\|.*\| {re.escape(against)} \|) \S+ \|$", rf"\1 {results[row]['value']:.2g} |", text)
+    if "memory" in results:
+        ours, redis, memcached = (f"{results['memory']['bars'][name][0]:.0f}" for name in ("nanokv", "redis", "memcached"))
+        text = replaced(r"takes \d+ bytes beside key and value; in Redis \d+, in memcached \d+",
+                        f"takes {ours} bytes beside key and value; in Redis {redis}, in memcached {memcached}", text)
+    return text
+
+
+def replaced(pattern, by, text):
+    text, count = re.subn(pattern, by, text)
+    if count != 1:
+        raise SystemExit(f"scripts/bench: README.md has {count} places like {pattern}, not one")
+    return text
+
+
 def write(results):
     draw(results)
     PAGE.write_text(page(results))
+    README.write_text(readme(README.read_text(), results))

@@ -143,12 +143,13 @@ impl Error {
         self.code() == Code::Unavailable
     }
 
-    /// Whether a change may have been made all the same: the answer was lost,
-    /// or did not come in time. False when certainly nothing has changed.
+    /// Whether a change may have been made all the same: the answer was lost, or
+    /// did not come in time, or the disk failed under it. False when certainly
+    /// nothing has changed.
     #[must_use]
     pub fn may_have_changed(&self) -> bool {
         match self.reason() {
-            Some(Reason::Internal | Reason::DeadlineExceeded) => true,
+            Some(Reason::Internal | Reason::DeadlineExceeded | Reason::JournalFailed) => true,
             Some(_) => false,
             None => self.0.reached,
         }

@@ -70,7 +70,7 @@ pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
         serve.health_listen.unwrap_or(serve.listen)
     };
     let address = reachable(listen);
-    let credentials = credentials(typed)?;
+    let credentials = credentials(typed).map_err(|failure| Failure::failed(failure.to_string()))?;
     let service = typed.get_one(SERVICE).cloned().unwrap_or_default();
     let patience = Duration::from_millis(typed.get_one(TIMEOUT).copied().unwrap_or(1000));
     let runtime = runtime::Builder::new_current_thread()

@@ -251,7 +251,7 @@ pub static SETTINGS: &[Setting] = &[
     ),
     call(
         "batch_operations_max",
-        number!(Count, 1, 1 << 20, grpc.limits.batch_operations_max),
+        number!(Count, 1, 1 << 16, grpc.limits.batch_operations_max),
         "Operations in one list",
     ),
     call(

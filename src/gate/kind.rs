@@ -11,7 +11,8 @@ pub enum Kind {
     Health,
     /// About health, and its reply may go on for ever.
     HealthWatch,
-    /// The request is a stream, which may take its time.
+    /// The request is a stream, which may take its time, but not for ever: it
+    /// ends when for `stream_unread_ms_max` nothing more is asked.
     Stream,
     /// The reply is a stream that may go on for long. It has limits of its own,
     /// and is no call in flight any more when it begins.
@@ -34,9 +35,9 @@ impl Kind {
         matches!(self, Self::Watch | Self::HealthWatch | Self::Pipeline)
     }
 
-    /// Whether its reply is not waited for when the server stops.
+    /// Whether it is not waited for when the server stops.
     #[must_use]
     pub const fn is_lasting(self) -> bool {
-        matches!(self, Self::Watch | Self::HealthWatch)
+        matches!(self, Self::Watch | Self::HealthWatch | Self::Stream)
     }
 }

@@ -1,6 +1,11 @@
 //! Streams whose replies nobody takes: they are given up, with what they hold.
+//!
+//! A reply that may go on for ever is asked for its next frame whatever becomes
+//! of the last, so its frames are followed. One that ends by itself is not asked
+//! any more while a frame waits, and nothing wakes its stream but room for it.
 
 use std::{
+    cell::Cell,
     fmt,
     pin::Pin,
     sync::Arc,
@@ -14,6 +19,24 @@ use tokio::time::{Instant, Sleep, sleep_until};
 tokio::task_local! {
     /// What the stream that is worked on has handed over.
     static OUTGOING: Outgoing;
+}
+
+thread_local! {
+    /// Whether the stream that is worked on has been answered, by a reply that
+    /// ends by itself.
+    static ANSWERED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The stream that is worked on has been answered: nothing is to come but its
+/// reply, which ends by itself.
+pub fn answered() {
+    ANSWERED.set(true);
+}
+
+/// Does something for a stream; and whether it has been answered by that.
+pub fn noting_answer<T>(work: impl FnOnce() -> T) -> (T, bool) {
+    ANSWERED.set(false);
+    (work(), ANSWERED.get())
 }
 
 /// The frames that a stream has handed over and that have not left. A clone is
@@ -33,11 +56,14 @@ struct Waiting {
 pub struct Frame(Outgoing);
 
 /// A stream of a connection. It ends when frames of it wait, and for `unread_max`
-/// none has left: to drop it resets it, and frees what waits.
+/// none has left, or when it has been answered and nothing has woken it for as
+/// long: to drop it resets it, and frees what waits.
 pub struct Guarded<S> {
     stream: S,
     outgoing: Outgoing,
     unread_max: Duration,
+    /// When it was woken last, once it has been answered.
+    woken: Option<Instant>,
     /// At or before the time to look again.
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -72,20 +98,29 @@ impl Drop for Frame {
 }
 
 impl<S> Guarded<S> {
-    /// Guards `stream`.
+    /// Guards `stream`, which has been answered or not.
     #[must_use]
-    pub fn new(stream: S, unread_max: Duration) -> Self {
+    pub fn new(stream: S, unread_max: Duration, is_answered: bool) -> Self {
         Self {
             stream,
             outgoing: Outgoing::default(),
             unread_max,
+            woken: is_answered.then(Instant::now),
             timer: None,
         }
     }
 
+    /// Since when nothing of it has left.
+    fn since(&self) -> Option<Instant> {
+        [self.outgoing.since(), self.woken]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
     /// Whether it has waited too long; else `context` is woken when it has.
     fn is_unread(&mut self, context: &mut Context<'_>) -> bool {
-        while let Some(since) = self.outgoing.since() {
+        while let Some(since) = self.since() {
             let until = since + self.unread_max;
             let timer = self
                 .timer
@@ -109,8 +144,18 @@ impl<S: Future<Output = ()> + Unpin> Future for Guarded<S> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let guarded = self.get_mut();
         let stream = Pin::new(&mut guarded.stream);
-        let polled = OUTGOING.sync_scope(guarded.outgoing.clone(), || stream.poll(context));
-        if polled.is_ready() || guarded.is_unread(context) {
+        let poll = || OUTGOING.sync_scope(guarded.outgoing.clone(), || stream.poll(context));
+        let (polled, is_answered) = noting_answer(poll);
+        if polled.is_ready() {
+            return Poll::Ready(());
+        }
+        // Woken in time, and not by the timer.
+        let unread_max = guarded.unread_max;
+        let is_in_time = |woken: &Instant| woken.elapsed() < unread_max;
+        if is_answered || guarded.woken.as_ref().is_some_and(is_in_time) {
+            guarded.woken = Some(Instant::now());
+        }
+        if guarded.is_unread(context) {
             return Poll::Ready(());
         }
         Poll::Pending
@@ -148,7 +193,7 @@ mod tests {
             }
             Poll::Pending
         });
-        Guarded::new(Box::pin(stream), UNREAD_MAX)
+        Guarded::new(Box::pin(stream), UNREAD_MAX, false)
     }
 
     fn has_ended(guarded: &mut Guarded<Stream>) -> bool {
@@ -181,6 +226,43 @@ mod tests {
         frames.lock().push(Outgoing::default().hand_over());
         advance(UNREAD_MAX * 2).await;
         assert!(!has_ended(&mut guarded));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_was_answered_ends_when_nothing_wakes_it() {
+        let told = Arc::new(Mutex::new(false));
+        let stream = {
+            let told = Arc::clone(&told);
+            poll_fn(move |_| {
+                if *told.lock() {
+                    answered();
+                }
+                Poll::Pending
+            })
+        };
+        let mut before: Guarded<Stream> = Guarded::new(Box::pin(stream), UNREAD_MAX, false);
+        let stream = Box::pin(std::future::pending());
+        let mut after: Guarded<Stream> = Guarded::new(stream, UNREAD_MAX, true);
+        assert!(!has_ended(&mut before) && !has_ended(&mut after));
+        advance(UNREAD_MAX * 2 / 3).await;
+        // There is room for a part of it.
+        assert!(!has_ended(&mut after));
+        advance(UNREAD_MAX * 2 / 3).await;
+        assert!(!has_ended(&mut after), "it was woken in between");
+        assert!(!has_ended(&mut before), "it is not answered yet");
+        *told.lock() = true;
+        assert!(!has_ended(&mut before));
+        *told.lock() = false;
+        advance(UNREAD_MAX).await;
+        assert!(has_ended(&mut after) && has_ended(&mut before));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_was_answered_is_ended_by_itself_in_time() {
+        let began = Instant::now();
+        let stream: Stream = Box::pin(std::future::pending());
+        Guarded::new(stream, UNREAD_MAX, true).await;
+        assert_eq!(began.elapsed(), UNREAD_MAX);
     }
 
     #[test]

@@ -118,7 +118,9 @@ impl Ending {
 
     fn trailers(&self, refusal: &Refusal) -> HeaderMap {
         let mut trailers = std::mem::take(self.gate.refusal(refusal).headers_mut());
+        // They are of the body that the refusal would have had.
         trailers.remove(header::CONTENT_TYPE);
+        trailers.remove(header::CONTENT_LENGTH);
         trailers
     }
 }
@@ -203,13 +205,16 @@ impl Lasting {
     }
 
     fn poll_free(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if let Some(pace) = &mut self.pace {
-            ready!(pace.poll_paid(context));
+        if let Some(place) = &mut self.place {
+            ready!(place.poll_free(context));
         }
-        match &mut self.place {
-            Some(place) => place.poll_free(context),
-            None => Poll::Ready(()),
+        let paid = self.pace.as_mut().map(|pace| pace.poll_paid(context));
+        if paid.is_some_and(|paid| paid.is_pending()) {
+            // Others are not to wait for what this one owes.
+            self.pass_on();
+            return Poll::Pending;
         }
+        Poll::Ready(())
     }
 
     fn pass_on(&mut self) {

@@ -35,7 +35,8 @@ use crate::{
         console,
         cors::{Origins, is_preflight},
         date::Date,
-        entry, events, hot,
+        entry, events,
+        hot::{self, Looked},
         plain::Plain,
         problem,
         query::decoded,
@@ -290,7 +291,10 @@ impl<R: From<Body>> Future for Answering<R> {
 impl<E: Engine> Answers for Arc<Site<E>> {
     fn look(&self, key: &str) -> Option<AsItIs> {
         let key = Key::new(key, self.store.limits().key_bytes_max).ok()?;
-        hot::look(&self.store, key)
+        match hot::look(&self.store, key)? {
+            Looked::Value(value) => Some(value),
+            Looked::Absent => None,
+        }
     }
 
     fn answer(&self, request: Request) -> Answered {

@@ -17,6 +17,7 @@ use crate::{
     http::{
         as_it_is::{AsItIs, as_it_is},
         body::Request,
+        problem,
     },
     model::{
         entry::{EntryRef, ValueBytes},
@@ -29,8 +30,17 @@ use crate::{
 /// What says that a request wants more than a value.
 const BEYOND: [header::HeaderName; 2] = [header::IF_MATCH, header::IF_NONE_MATCH];
 
-/// The answer to a request for the value under a key, if it is that, the value
-/// is there and it is answered at once.
+/// What a look at a key found.
+#[derive(Debug)]
+pub enum Looked {
+    /// The value that is there.
+    Value(AsItIs),
+    /// Nothing.
+    Absent,
+}
+
+/// The answer to a request for the value under a key, if it is that, and it is
+/// answered at once.
 pub fn get<E: Engine>(store: &Store<E>, request: &Request) -> Option<Response<Body>> {
     let (uri, headers) = (request.uri(), request.headers());
     if request.method() != Method::GET || uri.query().is_some() {
@@ -43,11 +53,14 @@ pub fn get<E: Engine>(store: &Store<E>, request: &Request) -> Option<Response<Bo
     let key = Key::new(key, store.limits().key_bytes_max).ok();
     let key = key.filter(|_| is_plain)?;
     permit::read(request.body().caller(), key).ok()?;
-    as_it_is(look(store, key)?).ok()
+    match look(store, key)? {
+        Looked::Value(value) => as_it_is(value).ok(),
+        Looked::Absent => Some(problem::miss(key.as_str())),
+    }
 }
 
-/// The value under a key, if it is there and can be told at once.
-pub fn look<E: Engine>(store: &Store<E>, key: Key<'_>) -> Option<AsItIs> {
+/// What is under a key, if that can be told at once.
+pub fn look<E: Engine>(store: &Store<E>, key: Key<'_>) -> Option<Looked> {
     let engine = store.engine().ok()?;
     let read = Read {
         key,
@@ -55,24 +68,26 @@ pub fn look<E: Engine>(store: &Store<E>, key: Key<'_>) -> Option<AsItIs> {
     };
     let mut now = Context::from_waker(Waker::noop());
     match pin!(engine.view(read, seen)).poll(&mut now) {
-        Poll::Ready(Ok(value)) => value,
+        Poll::Ready(Ok(looked)) => looked,
         Poll::Ready(Err(_)) | Poll::Pending => None,
     }
 }
 
 /// Under the lock of its shard: the value is copied, and no more.
-fn seen(entry: Option<EntryRef<'_>>) -> Option<AsItIs> {
-    let entry = entry?;
+fn seen(entry: Option<EntryRef<'_>>) -> Option<Looked> {
+    let Some(entry) = entry else {
+        return Some(Looked::Absent);
+    };
     let (kind, bytes) = match entry.value? {
         ValueBytes::Text(bytes) => (Kind::Text, Bytes::copy_from_slice(bytes)),
         ValueBytes::Data(bytes) => (Kind::Data, Bytes::copy_from_slice(bytes)),
         ValueBytes::Number(number) => (Kind::Number, Bytes::from(number.to_string())),
     };
-    Some(AsItIs {
+    Some(Looked::Value(AsItIs {
         is_text: kind != Kind::Data,
         kind,
         bytes,
         version: entry.version.get(),
         deadline: entry.deadline,
-    })
+    }))
 }

@@ -10,7 +10,10 @@ use tonic::Code;
 
 use crate::{
     calls::failure::Failure,
-    proto::{self, codec::MESSAGE_MALFORMED},
+    proto::{
+        self,
+        codec::{FIELDS_MAX, MESSAGE_MALFORMED},
+    },
 };
 
 static POOL: LazyLock<DescriptorPool> =
@@ -58,11 +61,36 @@ pub fn read<M: Told>(text: &[u8]) -> Result<M, Failure> {
     if text.is_empty() {
         return Ok(M::default());
     }
+    if elements(text) > FIELDS_MAX {
+        let most = format!("a list has at most {FIELDS_MAX} elements");
+        return Err(malformed(&most));
+    }
     let mut reader = serde_json::Deserializer::from_slice(text);
     let message = DynamicMessage::deserialize(descriptor::<M>()?, &mut reader)
         .and_then(|message| reader.end().map(|()| message));
     let message = message.map_err(|error| malformed(&error.to_string()))?;
     message.transcode_to().map_err(|error| fault(&error))
+}
+
+/// How many objects the lists of an object have, counted before they are made:
+/// each takes up far more than its text.
+fn elements(text: &[u8]) -> usize {
+    let (mut count, mut depth, mut is_string, mut is_escaped) = (0, 0_usize, false, false);
+    for byte in text {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_string,
+            b'"' => is_string = !is_string,
+            _ if is_string => {}
+            b'{' | b'[' => {
+                count += usize::from(*byte == b'{' && depth == 2);
+                depth += 1;
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    count
 }
 
 /// `message` as JSON.
@@ -109,6 +137,16 @@ mod tests {
 
     fn written<M: Told>(message: &M) -> Json {
         serde_json::from_str(&write(message).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn elements_of_lists_are_counted_before_they_are_made() {
+        let text = br#"{"operations": [{"get": {"key": "a{\"{"}}, {}], "checks": [{}]}"#;
+        assert_eq!(elements(text), 3);
+        assert_eq!(elements(b"]]{[{"), 1);
+        let many = format!("{{\"operations\":[{}{{}}]}}", "{},".repeat(FIELDS_MAX));
+        let refused = read::<proto::BatchRequest>(many.as_bytes()).unwrap_err();
+        assert_eq!(refused.reason(), MESSAGE_MALFORMED);
     }
 
     #[test]

@@ -115,9 +115,7 @@ fn status(failure: &Failure) -> StatusCode {
         "REQUEST_ID_REUSED" | "REPLY_TOO_LARGE" => StatusCode::UNPROCESSABLE_ENTITY,
         "MEMORY_FULL" | "DISK_FULL" => StatusCode::INSUFFICIENT_STORAGE,
         "MESSAGE_TOO_LARGE" => StatusCode::PAYLOAD_TOO_LARGE,
-        "FIELD_TOO_LARGE" if failure.field().is_some_and(|it| it.starts_with("value")) => {
-            StatusCode::PAYLOAD_TOO_LARGE
-        }
+        "FIELD_TOO_LARGE" if failure.field().is_some_and(is_value) => StatusCode::PAYLOAD_TOO_LARGE,
         "REQUEST_TOO_SLOW" => StatusCode::REQUEST_TIMEOUT,
         "VERSION_COMPACTED" => StatusCode::GONE,
         "METHOD_NOT_ALLOWED" => StatusCode::METHOD_NOT_ALLOWED,
@@ -125,6 +123,11 @@ fn status(failure: &Failure) -> StatusCode {
         "NOT_ACCEPTABLE" => StatusCode::NOT_ACCEPTABLE,
         _ => by_code(failure.code()),
     }
+}
+
+/// Whether a field is a value, or its text or data, also in an operation.
+fn is_value(field: &str) -> bool {
+    field.split('.').any(|name| name == "value")
 }
 
 const fn by_code(code: Code) -> StatusCode {

@@ -7,6 +7,9 @@ use crate::{
     model::error::{Invalid, Rule},
 };
 
+/// More than any path takes. Each is compared with all before it.
+const PARAMETERS_MAX: usize = 32;
+
 /// The parameters of a query that nobody has taken yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query(Vec<(String, String)>);
@@ -37,7 +40,8 @@ impl Query {
     /// write it.
     ///
     /// # Errors
-    /// An [`Invalid`] for what is not encoded well, or is given twice.
+    /// An [`Invalid`] for what is not encoded well, or is given twice, and for
+    /// more parameters than any path takes.
     pub fn read(query: Option<&str>) -> Result<Self, Invalid> {
         let mut parameters: Vec<(String, String)> = Vec::new();
         for pair in query.unwrap_or_default().split('&') {
@@ -47,6 +51,10 @@ impl Query {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decoded(&name.replace('+', " "), "query")?;
             let value = decoded(&value.replace('+', " "), &name)?;
+            if parameters.len() >= PARAMETERS_MAX {
+                let rule = format!("a query has at most {PARAMETERS_MAX} parameters");
+                return Err(Invalid::new("query", Rule::TooLarge, rule));
+            }
             if parameters.iter().any(|(other, _)| *other == name) {
                 return Err(Invalid::new(name, Rule::Conflict, "it is given once"));
             }
@@ -105,6 +113,17 @@ impl Query {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_query_has_no_more_parameters_than_that() {
+        let of = |count: usize| {
+            let names: Vec<_> = (0..count).map(|nth| format!("n{nth}=1")).collect();
+            Query::read(Some(&names.join("&")))
+        };
+        assert!(of(PARAMETERS_MAX).is_ok());
+        let refused = of(PARAMETERS_MAX + 1).unwrap_err();
+        assert_eq!((&*refused.field, refused.rule), ("query", Rule::TooLarge));
+    }
 
     #[test]
     fn a_query_is_taken_apart() {

@@ -1,6 +1,8 @@
 //! Several entries: a page of them, the removal of a range, lists of
 //! operations.
 
+use http::HeaderMap;
+
 use crate::{
     calls::store::Store,
     engine::Engine,
@@ -11,9 +13,15 @@ use crate::{
         json,
         query::Query,
     },
-    model::error::Invalid,
+    model::error::{Invalid, Rule},
     proto,
 };
+
+/// Headers that say under which condition one entry is changed.
+const CONDITIONS: [&str; 2] = ["If-Match", "If-None-Match"];
+
+/// Why a Batch has none of these, nor an id.
+const EACH: &str = "each operation has its own in the body";
 
 /// GET of all entries: a page of those in a range.
 ///
@@ -44,6 +52,7 @@ pub async fn delete_range<E: Engine>(store: &Store<E>, request: Request) -> Answ
         ..Default::default()
     };
     query.end()?;
+    unsaid(request.headers(), &CONDITIONS, "a range has no condition")?;
     identified(&mut given.request_id, request.headers())?;
     Ok(body::json(json::write(&store.delete_range(&given).await?)?))
 }
@@ -53,7 +62,9 @@ pub async fn delete_range<E: Engine>(store: &Store<E>, request: Request) -> Answ
 /// # Errors
 /// See [`list`].
 pub async fn batch<E: Engine>(store: &Store<E>, request: Request) -> Answer {
-    let (_, given) = message::<proto::BatchRequest, _>(store, request).await?;
+    let (headers, given) = message::<proto::BatchRequest, _>(store, request).await?;
+    unsaid(&headers, &CONDITIONS, EACH)?;
+    unsaid(&headers, &["Idempotency-Key"], EACH)?;
     Ok(body::json(json::write(&store.batch(&given).await?)?))
 }
 
@@ -63,8 +74,16 @@ pub async fn batch<E: Engine>(store: &Store<E>, request: Request) -> Answer {
 /// See [`list`].
 pub async fn transact<E: Engine>(store: &Store<E>, request: Request) -> Answer {
     let (headers, mut given) = message::<proto::TransactRequest, _>(store, request).await?;
+    unsaid(&headers, &CONDITIONS, "checks stand in the body")?;
     identified(&mut given.request_id, &headers)?;
     Ok(body::json(json::write(&store.transact(&given).await?)?))
+}
+
+/// Refuses headers that say nothing here, and would say something elsewhere:
+/// who sends them relies on them.
+fn unsaid(headers: &HeaderMap, names: &[&'static str], why: &'static str) -> Result<(), Invalid> {
+    let said = names.iter().find(|name| headers.contains_key(**name));
+    said.map_or(Ok(()), |name| Err(Invalid::new(*name, Rule::Conflict, why)))
 }
 
 /// The range that a query says; none: every key.

@@ -3,7 +3,10 @@
 use std::{collections::HashMap, marker::PhantomData};
 
 use bytes::Buf;
-use prost::{DecodeError, Message};
+use prost::{
+    Message,
+    encoding::{DecodeContext, decode_key, skip_field},
+};
 use tonic::{
     Code, Status,
     codec::{BufferSettings, DecodeBuf, Decoder},
@@ -15,6 +18,14 @@ use tonic_types::{ErrorDetails, StatusExt};
 pub const MESSAGE_MALFORMED: &str = "MESSAGE_MALFORMED";
 
 const DOMAIN: &str = "nanokv";
+
+/// Fields that a message may have, and elements that a list in it may: a field
+/// of two bytes becomes an operation of more than a hundred, so they are counted
+/// before they are made. No limit of a list can be configured above it.
+pub const FIELDS_MAX: usize = 1 << 16;
+
+/// What a message has beside its one long list.
+const FIELDS_BESIDE: usize = 64;
 
 // A buffer is taken for each message, so it begins small; a stream gathers
 // messages up to the threshold before it writes.
@@ -87,22 +98,42 @@ pub fn decode_buffer() -> BufferSettings {
 ///
 /// # Errors
 /// `INVALID_ARGUMENT`, which names the field.
-pub fn decode<U: Message + Default>(buf: impl Buf) -> Result<U, Status> {
-    U::decode(buf).map_err(|error| malformed(&error))
+pub fn decode<U: Message + Default>(mut buf: impl Buf) -> Result<U, Status> {
+    let bytes = buf.copy_to_bytes(buf.remaining());
+    if has_too_many_fields(&bytes) {
+        let most = format!("a message has at most {FIELDS_MAX} fields and elements of lists");
+        return Err(malformed(&most));
+    }
+    U::decode(bytes).map_err(|error| malformed(&error.to_string()))
+}
+
+/// Where that cannot be told, the bytes are no message, and decoding says why.
+fn has_too_many_fields(mut bytes: &[u8]) -> bool {
+    for _ in 0..FIELDS_MAX + FIELDS_BESIDE {
+        if bytes.is_empty() {
+            return false;
+        }
+        let skipped = decode_key(&mut bytes).and_then(|(field, wire_type)| {
+            skip_field(wire_type, field, &mut bytes, DecodeContext::default())
+        });
+        if skipped.is_err() {
+            return false;
+        }
+    }
+    !bytes.is_empty()
 }
 
 /// The answer to a message that cannot be decoded. `field` is the path as prost
 /// knows it: without indices, and with a oneof by its own name; empty when the
 /// message as a whole is no protobuf.
-pub(crate) fn malformed(error: &DecodeError) -> Status {
-    let description = error.to_string();
-    let field = path(&description);
+pub(crate) fn malformed(description: &str) -> Status {
+    let field = path(description);
     let metadata = HashMap::from([
         ("field".to_owned(), field.clone()),
-        ("description".to_owned(), description.clone()),
+        ("description".to_owned(), description.to_owned()),
     ]);
     let mut details = ErrorDetails::with_error_info(MESSAGE_MALFORMED, DOMAIN, metadata);
-    details.add_bad_request_violation(field, description.clone());
+    details.add_bad_request_violation(field, description);
     Status::with_error_details(
         Code::InvalidArgument,
         format!("{MESSAGE_MALFORMED}: {description}"),
@@ -169,6 +200,18 @@ mod tests {
         let (_, details) = refused::<BatchRequest>(&[0x0a, 5, 0x0a, 3, 0x0a, 1, 0xff]);
         let field = &details.error_info().unwrap().metadata["field"];
         assert_eq!(field, "operations.kind.key");
+    }
+
+    #[test]
+    fn fields_are_counted_before_they_are_made() {
+        let empty = [0x0a, 0];
+        let most = empty.repeat(FIELDS_MAX);
+        let batch = decode::<BatchRequest>(&*most).unwrap();
+        assert_eq!(batch.operations.len(), FIELDS_MAX);
+        let (status, details) = refused::<BatchRequest>(&empty.repeat(FIELDS_MAX + 65));
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert!(status.message().contains("at most 65536"), "{status}");
+        assert_eq!(details.error_info().unwrap().reason, MESSAGE_MALFORMED);
     }
 
     #[test]

@@ -212,7 +212,7 @@ async fn http2<S: Services, T: Carrier>(context: Context<S>, looked: Looked<T>, 
                 (kind, Call::Other(Box::new(call)))
             };
             let counted = life.asked(kind);
-            Replying::new(call, counted)
+            Replying::new(call, counted, !kind.may_go_on())
         })
     };
     let unread_max = Duration::from_millis(config.stream_unread_ms_max);

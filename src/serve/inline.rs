@@ -12,7 +12,7 @@ use std::{
 use hyper::rt::Executor;
 use parking_lot::Mutex;
 
-use crate::gate::outgoing::Guarded;
+use crate::gate::outgoing::{Guarded, noting_answer};
 
 type Stream = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -53,13 +53,12 @@ impl Inline {
         for mut stream in streams {
             // A fault in one stream is not to take the others with it.
             let polled = catch_unwind(AssertUnwindSafe(|| {
-                stream
-                    .as_mut()
-                    .poll(&mut Context::from_waker(Waker::noop()))
+                let mut context = Context::from_waker(Waker::noop());
+                noting_answer(|| stream.as_mut().poll(&mut context))
             }));
             // The task polls again, and is woken then.
-            if let Ok(Poll::Pending) = polled {
-                tokio::spawn(Guarded::new(stream, self.unread_max));
+            if let Ok((Poll::Pending, is_answered)) = polled {
+                tokio::spawn(Guarded::new(stream, self.unread_max, is_answered));
             }
         }
         any

@@ -9,7 +9,7 @@ use std::{
 
 use http::Response;
 
-use crate::serve::counted::Counted;
+use crate::{gate::outgoing::answered, serve::counted::Counted};
 
 /// The reply to one call. A type of its own: an `async` block would hold the
 /// call twice, and be moved with both.
@@ -17,6 +17,8 @@ pub(in crate::serve) struct Replying<G, H> {
     call: Call<G, H>,
     /// Until there is a reply to count.
     counted: Option<Arc<()>>,
+    /// Whether the reply ends by itself.
+    ends: bool,
 }
 
 /// What is called.
@@ -27,11 +29,13 @@ pub(in crate::serve) enum Call<G, H> {
 }
 
 impl<G, H> Replying<G, H> {
-    /// What `call` is answered, which counts as `counted`.
-    pub(in crate::serve) const fn new(call: Call<G, H>, counted: Arc<()>) -> Self {
+    /// What `call` is answered, which counts as `counted`, and ends by itself or
+    /// may go on.
+    pub(in crate::serve) const fn new(call: Call<G, H>, counted: Arc<()>, ends: bool) -> Self {
         Self {
             call,
             counted: Some(counted),
+            ends,
         }
     }
 }
@@ -48,6 +52,9 @@ where
             Call::Grpc(call) => Pin::new(call).poll(context),
             Call::Other(call) => Pin::new(call).poll(context),
         })?;
+        if self.ends {
+            answered();
+        }
         // None only after it was ready, when nobody asks.
         let counted = self.counted.take().unwrap_or_default();
         Poll::Ready(Ok(reply.map(|body| Counted::new(body, counted))))

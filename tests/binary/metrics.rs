@@ -65,6 +65,10 @@ async fn calls_are_told_by_how_they_ended() {
     };
     kv.get(get("absent")).await.unwrap();
     kv.get(get("")).await.unwrap_err();
+    // Over HTTP a miss is one too, also where the read that is asked most was
+    // looked for first.
+    let answer = ask(server.address(), "GET", "/v1/entries/absent", "");
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
     kv.delete(DeleteRequest {
         key: "absent".to_owned(),
         condition: Some(nanokv::proto::Condition {
@@ -88,7 +92,7 @@ async fn calls_are_told_by_how_they_ended() {
         calls("Set", "INVALID_ARGUMENT", 1),
         "nanokv_refusals_total{reason=\"FIELD_MISSING\"} 1".to_owned(),
         "nanokv_refusals_total{reason=\"TIMEOUT_MALFORMED\"} 1".to_owned(),
-        "nanokv_reads_total{result=\"miss\"} 1".to_owned(),
+        "nanokv_reads_total{result=\"miss\"} 2".to_owned(),
         "nanokv_connections{kind=\"ordinary\"} 1".to_owned(),
     ];
     told(&metrics, &lines.each_ref().map(String::as_str)).await;

@@ -8,6 +8,8 @@ use crate::serving::{
     soon,
 };
 
+const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+
 #[tokio::test]
 async fn body_that_never_comes_is_given_up() {
     let server = Server::start(|limits| limits.gate.request_read_ms_max = 100);
@@ -83,11 +85,61 @@ async fn replies_that_are_never_read_are_counted_until_they_are_gone() {
 }
 
 #[tokio::test]
+async fn replies_that_are_never_read_do_not_keep_others_out() {
+    let server = Server::start(|limits| {
+        limits.gate.calls_in_flight_max = 2;
+        limits.serve.stream_unread_ms_max = 300;
+    });
+    let client = Client::connect(server.address()).await;
+    assert_eq!(client.set("large", 1 << 20).await.code(), Some(0));
+    let hostile = Client::connect(server.address()).await;
+    let mut replies = Vec::new();
+    let mut unread: Vec<Open> = Vec::new();
+    // One of them finds room on its way, and the others wait for it.
+    for _ in 0..8 {
+        let mut open = hostile.open(post(GET)).await.unwrap();
+        open.body.send_data(frame(&get("large")), true).unwrap();
+        let head = soon(&mut open.response).await.unwrap();
+        replies.push(head);
+        unread.push(open);
+    }
+    soon(async {
+        while client.get("a").await.reason() != "TOO_MANY_CALLS" {
+            tokio::task::yield_now().await;
+        }
+        while client.get("a").await.code() != Some(0) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    drop((unread, replies));
+}
+
+#[tokio::test]
+async fn a_stream_on_which_nothing_more_is_asked_does_not_keep_others_out() {
+    let server = Server::start(|limits| {
+        limits.gate.calls_in_flight_max = 1;
+        limits.serve.stream_unread_ms_max = 300;
+    });
+    let client = Client::connect(server.address()).await;
+    let stream = client.open(post(REFLECTION)).await.unwrap();
+    soon(async {
+        while client.get("a").await.reason() != "TOO_MANY_CALLS" {
+            tokio::task::yield_now().await;
+        }
+        while client.get("a").await.code() != Some(0) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    drop(stream);
+}
+
+#[tokio::test]
 async fn a_stream_of_requests_is_not_counted_for_ever() {
     let server = Server::start(|limits| limits.gate.bytes_in_flight_max = 10_000);
     let client = Client::connect(server.address()).await;
-    let path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
-    let mut stream = client.open(post(path)).await.unwrap();
+    let mut stream = client.open(post(REFLECTION)).await.unwrap();
     let question = Bytes::from_static(b"\x00\x00\x00\x00\x02\x3a\x00");
     let response = soon(async {
         stream.body.send_data(question.clone(), false).unwrap();

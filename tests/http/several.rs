@@ -116,3 +116,52 @@ async fn operations_of_a_batch_stand_for_themselves_and_those_of_a_transaction_d
         .await;
     assert_eq!(again.json(), done.json(), "carried out once");
 }
+
+#[tokio::test]
+async fn headers_that_say_nothing_about_several_entries_are_refused_and_nothing_is_done() {
+    let (_server, mut client) = start().await;
+    let json = ("content-type", "application/json");
+    let list = json!({ "operations": [{ "increment": { "key": "new" } }] }).to_string();
+    let range = "/v1/entries?all=true";
+    for (method, path, header) in [
+        ("POST", "/v1/batch", ("idempotency-key", "once")),
+        ("POST", "/v1/batch", ("if-match", "*")),
+        ("POST", "/v1/transact", ("if-none-match", "*")),
+        ("DELETE", range, ("if-match", "\"1\"")),
+    ] {
+        let body = if method == "POST" { list.as_str() } else { "" };
+        let refused = client
+            .ask(method, path, &[json, header], body.as_bytes())
+            .await;
+        assert_eq!(refused.status, 400, "{method} {path} {header:?}");
+        let field = refused.json()["metadata"]["field"]
+            .as_str()
+            .map(str::to_lowercase);
+        assert_eq!(field.as_deref(), Some(header.0));
+    }
+    let entry = client.ask("GET", "/v1/entries/b", &[], b"").await;
+    assert_eq!(entry.status, 200);
+    let new = client.ask("GET", "/v1/entries/new", &[], b"").await;
+    assert_eq!(new.status, 404);
+}
+
+#[tokio::test]
+async fn a_value_that_is_too_large_is_said_so_in_a_transaction_too() {
+    let (_server, mut client) = start().await;
+    let headers = [("content-type", "application/json")];
+    let text = "x".repeat((1 << 20) + 1);
+    let list = json!({ "operations": [{ "set": { "key": "x", "value": { "text": text } } }] });
+    let refused = client
+        .ask(
+            "POST",
+            "/v1/transact",
+            &headers,
+            list.to_string().as_bytes(),
+        )
+        .await;
+    assert_eq!(refused.status, 413);
+    assert_eq!(
+        refused.json()["metadata"]["field"],
+        "operations[0].set.value.text"
+    );
+}

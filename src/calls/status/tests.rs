@@ -220,7 +220,7 @@ fn every_status() -> Vec<Status> {
                 .into(),
             of_check(&Error::KeyPresent { current: version }, usize::MAX, key).into(),
             of_check(&Error::KeyAbsent, 0, key).into(),
-            crate::proto::codec::malformed(&malformed),
+            crate::proto::codec::malformed(&malformed.to_string()),
         ])
         .collect()
 }

@@ -157,6 +157,8 @@ impl Committer {
         if !self.log.has_room(&group) && !self.rotate(&group)? {
             self.held = Some(group);
             self.shared.queue.lock().is_sync_wanted |= is_sync_wanted;
+            // What comes behind it has no room either.
+            self.shared.room_bytes.store(0, Ordering::Release);
             return Ok(Step::Full);
         }
         self.write(&group, is_sync_wanted)?;

@@ -58,6 +58,10 @@ pub(super) fn open(
         return create(disk, config, files, made);
     }
     let loaded = load::load(&*disk, &config, &files, load, progress)?;
+    // Whoever was here before may have ended between a change of names and its
+    // sync: what follows rests on the names that were found.
+    disk.sync_names()
+        .map_err(Fault::of(&*disk, "sync the names of", ""))?;
     // From here on something is changed.
     let cut = mend(&*disk, &loaded, &files)?;
     remove_superfluous(&*disk, &files)?;

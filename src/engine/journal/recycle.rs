@@ -17,10 +17,10 @@ pub(super) fn recycle(shared: &Shared, begin: u64) -> Result<(), Fault> {
         let spare = shared.spares.lock().name();
         let rename = disk.rename(&old, &spare);
         rename.map_err(Fault::of(disk, "rename", &old))?;
+        shared.segments.lock().pop_front();
         // Before it is made zero, and before the next one goes.
         let sync = disk.sync_names();
         sync.map_err(Fault::of(disk, "sync the names of", ""))?;
-        shared.segments.lock().pop_front();
         shared.spares.lock().dirty.push_back(spare);
     }
     trim(shared)?;

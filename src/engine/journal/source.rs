@@ -8,6 +8,10 @@ pub trait Source: Send + Sync + 'static {
     /// How many parts it has, always.
     fn parts(&self) -> usize;
 
+    /// Whether it is there. What was read before it was found to be gone may be
+    /// short of anything.
+    fn is_there(&self) -> bool;
+
     /// Emits some records of a part, those after `after`, and gives the place
     /// after the last one; `None` at the end of the part. It must be bounded
     /// (256 records or 256 KiB, say), since it may hold a lock. What is there

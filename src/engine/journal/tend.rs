@@ -66,6 +66,10 @@ impl Tender {
             }
             spares.next()
         };
+        // Or what is free would be filled, and given back, each second.
+        if !is_there && self.free_bytes()? < shared.config.segment_bytes {
+            return Ok(false);
+        }
         match spares::prepare(&*shared.disk, name, is_there, shared.config.segment_bytes) {
             Ok(spare) => {
                 shared.spares.lock().clean.push_back(spare);
@@ -77,12 +81,16 @@ impl Tender {
         }
     }
 
+    fn free_bytes(&self) -> Result<u64, Fault> {
+        let disk = &*self.shared.disk;
+        let free = disk.free_bytes();
+        free.map_err(Fault::of(disk, "measure the disk of", ""))
+    }
+
     /// Sees whether the disk is full, as it is without room for a spare.
     pub(super) fn look_at_disk(&self, is_ready: bool) -> Result<(), Fault> {
         let shared = &self.shared;
-        let disk = &*shared.disk;
-        let free = disk.free_bytes();
-        let free = free.map_err(Fault::of(disk, "measure the disk of", ""))?;
+        let free = self.free_bytes()?;
         shared.disk_free_bytes.store(free, Ordering::Relaxed);
         let is_full = !is_ready || free < shared.config.disk_free_bytes_min;
         let was_full = shared.is_disk_full.swap(is_full, Ordering::AcqRel);

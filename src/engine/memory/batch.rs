@@ -138,7 +138,7 @@ fn each<C: Clock>(
         let lock = || Guards::lock(memory, tasks.iter().map(Task::hash));
         let mut guards = lock();
         touch(memory, &guards, &tasks);
-        let context = memory.context();
+        let mut context = memory.context();
         for task in &tasks {
             let number = memory.shard_of(task.hash());
             let Some(shard) = guards.get_mut(number) else {
@@ -157,9 +157,7 @@ fn each<C: Clock>(
                 Task::Mutate(request) => {
                     let mut applied = shard.apply(request, room, context);
                     let mut rests = shard.rest();
-                    if memory.account.evicts() {
-                        shard.settle(context.account);
-                    }
+                    shard.settle(context.account);
                     if memory.is_short(applied.as_ref().err()) {
                         // Others make room only while nothing is locked here.
                         guards.release(context.account);
@@ -168,6 +166,7 @@ fn each<C: Clock>(
                         };
                         (applied, rests) = with_room(memory, request, work);
                         guards = lock();
+                        context = memory.context();
                     }
                     (answer(Turn::Applied(applied), room, context), Some(rests))
                 }

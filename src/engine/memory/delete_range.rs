@@ -24,7 +24,9 @@ const PAGE_ENTRIES: usize = 512;
 /// After so many removals others on this thread get their turn.
 const STEP_ENTRIES: usize = 32;
 
-/// Removes them, as yet in memory. See [`crate::engine::Engine::delete_range`].
+/// Removes them, as yet in memory. When the journal takes no more of them, that
+/// is what is told: it is refused only when nothing was removed. See
+/// [`crate::engine::Engine::delete_range`].
 pub(super) async fn run<C: Clock>(
     memory: &Memory<C>,
     range: &Range,
@@ -47,7 +49,10 @@ pub(super) async fn run<C: Clock>(
         for step in page.entries.chunks(STEP_ENTRIES) {
             for entry in step {
                 let (removed, _) = memory.apply(removal(entry.key())?);
-                let removed = removed?;
+                let removed = match removed {
+                    Err(Error::JournalFull { .. }) if deleted.count > 0 => return Ok(deleted),
+                    removed => removed?,
+                };
                 // It may have gone in between, and then it was not removed here.
                 if let Some(version) = removed.version {
                     deleted.count += 1;

@@ -156,6 +156,10 @@ impl<'a, C: Clock> Merge<'a, C> {
         let Some(source) = self.sources.get_mut(number) else {
             return;
         };
+        let Some(shard) = self.memory.lock(number) else {
+            source.resume = Resume::End;
+            return;
+        };
         let first = self.query.range.first();
         let from = match (&source.resume, self.query.after) {
             (Resume::After(key), _) => Bound::Excluded(&**key),
@@ -165,14 +169,11 @@ impl<'a, C: Clock> Merge<'a, C> {
         let scan = Scan {
             range: self.query.range,
             from,
+            // After the lock, or others were answered at a later time.
             now: self.memory.clock.now(),
             entries_max: self.entries_max,
             reply_bytes_max: self.reply_bytes_max,
             omit_value: self.query.omit_value,
-        };
-        let Some(shard) = self.memory.lock(number) else {
-            source.resume = Resume::End;
-            return;
         };
         let Scanned { entries, resume } = shard.scan(scan);
         MutexGuard::unlock_fair(shard);

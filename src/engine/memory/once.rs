@@ -3,11 +3,11 @@
 use crate::{
     engine::{
         RangeDeleted,
-        journal::{Demand, Sequence},
+        journal::{Demand, Refusal, Sequence},
         memory::{
             Memory, delete_range,
             lock::Mutex,
-            refusals::refused,
+            refusals::failed,
             requests::{Begun, Note, Reply, Ticket, Window},
             room::with_room,
             shard::{Request, Room},
@@ -25,6 +25,10 @@ use crate::{
         transaction::{Transacted, Transaction, TransactionError},
     },
 };
+
+/// How long a note that the journal did not take waits before it is offered
+/// again.
+const NOTE_PAUSE_MS: u64 = 10;
 
 /// See [`crate::engine::Engine::mutate_once`].
 pub(super) async fn mutate<C: Clock>(
@@ -144,8 +148,19 @@ pub(super) async fn delete_range<C: Clock>(
                     bytes: note.bytes_max(0),
                     grows: false,
                 };
-                let mut turn = journal.turn(at, demand).map_err(refused)?;
-                note.enter(&mut turn, &reply);
+                // What was removed is not to be refused any more.
+                loop {
+                    let refusal = match journal.turn(at, demand) {
+                        Ok(mut turn) => break note.enter(&mut turn, &reply),
+                        Err(refusal) => refusal,
+                    };
+                    if let Refusal::Failed(failure) = refusal {
+                        return Err(failed(&failure));
+                    }
+                    memory.settled(memory.barrier()).await?;
+                    let later = memory.clock.now().plus(NOTE_PAUSE_MS);
+                    memory.clock.sleep_until(later).await;
+                }
             }
             memory.settled(memory.barrier()).await?;
             Ok(deleted)

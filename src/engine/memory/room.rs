@@ -65,12 +65,13 @@ pub(super) fn with_room<C: Clock, T>(
     let kept = [(request.mutation.key, request.hash)];
     let mut maker = None::<Maker<'_, C>>;
     loop {
+        let Some(mut shard) = memory.lock(number) else {
+            return (Err(memory.context().full()), Sequence::default());
+        };
+        // The time after the lock, or others were answered at a later one.
         let context = Context {
             claimed: maker.as_ref().map_or(0, |maker| maker.claimed),
             ..memory.context()
-        };
-        let Some(mut shard) = memory.lock(number) else {
-            return (Err(context.full()), Sequence::default());
         };
         let done = work(&mut shard, context);
         let needs = memory

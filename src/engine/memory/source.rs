@@ -26,6 +26,10 @@ impl<C: Clock> Source for Parts<C> {
         self.shards + 1
     }
 
+    fn is_there(&self) -> bool {
+        self.shared.strong_count() > 0
+    }
+
     fn read(
         &self,
         part: usize,
@@ -34,14 +38,24 @@ impl<C: Clock> Source for Parts<C> {
     ) -> Option<Vec<u8>> {
         let shared = self.shared.upgrade()?;
         if part == self.shards {
-            let after = after.and_then(|number| number.try_into().ok());
-            let after = after.map_or(0, u64::from_le_bytes);
-            let last = shared.requests.each_after(after, u64::MAX, emit)?;
-            return Some(last.to_le_bytes().to_vec());
+            // Those that come later are in the log behind the snapshot, and there
+            // may always be more.
+            let (after, up_to) = after
+                .and_then(place)
+                .unwrap_or_else(|| (0, shared.requests.last()));
+            let last = shared.requests.each_after(after, up_to, emit)?;
+            return Some([last, up_to].map(u64::to_le_bytes).concat());
         }
         let locked = shared.shards.get(part).map(Mutex::lock)?;
         let last = locked.emit(after, emit);
         MutexGuard::unlock_fair(locked);
         last
     }
+}
+
+/// Where the reading of requests stands: at which number, and at which it ends.
+fn place(bytes: &[u8]) -> Option<(u64, u64)> {
+    let (at, up_to) = bytes.split_first_chunk()?;
+    let up_to = up_to.try_into().ok()?;
+    Some((u64::from_le_bytes(*at), u64::from_le_bytes(up_to)))
 }

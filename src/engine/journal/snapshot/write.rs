@@ -92,6 +92,9 @@ fn write(shared: &Arc<Shared>, source: &dyn Source) -> Result<(), Fault> {
             return Ok(());
         }
     }
+    if !source.is_there() {
+        return Ok(());
+    }
     let end = writer.finish()?;
     while shared.synced.load(Ordering::Acquire) < end && !shared.config.planted().published_early {
         shared.queue.lock().is_sync_wanted = true;

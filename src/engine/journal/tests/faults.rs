@@ -4,7 +4,10 @@
 use std::io::ErrorKind;
 
 use super::*;
-use crate::engine::journal::disk::{power::after_power_cut, simulated::Failing};
+use crate::engine::journal::disk::{
+    power::after_power_cut,
+    simulated::{Call, Failing},
+};
 
 /// Everything a store does: it is made, filled, read, and a snapshot is taken.
 /// Ends with the first thing that fails for good.
@@ -174,4 +177,65 @@ fn after_the_first_error_nothing_is_written_any_more() {
         Err(crate::engine::journal::Refusal::Failed(_))
     ));
     assert!(rig.journal.durable() < rig.journal.last());
+}
+
+/// Calls `work` on a store, with which of the calls from there on is to fail, one
+/// after another; how often the last that was done then was to rename a file to
+/// a name that begins so.
+fn after_each_rename(
+    to: &str,
+    work: impl Fn(&mut Rig, Failing) -> bool,
+    check: impl Fn(Rig),
+) -> usize {
+    let is_rename =
+        |call: &Call| matches!(call, Call::Rename { to: name, .. } if name.starts_with(to));
+    let mut met = 0;
+    for at in 0..200 {
+        let disk = SimulatedDisk::default();
+        let mut rig = Rig::open(&disk, &config()).unwrap();
+        let has_failed = work(&mut rig, Failing::Once(at, ErrorKind::Other));
+        disk.fail(Failing::Never);
+        let notes = disk.notes();
+        if has_failed && notes.last().is_some_and(|(call, _)| is_rename(call)) {
+            met += 1;
+            check(rig);
+        }
+    }
+    met
+}
+
+#[test]
+fn what_is_acknowledged_after_a_rename_that_was_not_synced_outlasts_a_power_cut() {
+    let fill = |rig: &mut Rig, failing| {
+        rig.disk.fail(failing);
+        (0..60).any(|nth| {
+            rig.turn(&[put(&format!("key-{nth}"), &"x".repeat(4000))]);
+            rig.commit().is_err()
+        })
+    };
+    let met = after_each_rename("log-", fill, |rig| {
+        // The process was ended there, and another one finds the names.
+        let mut again = Rig::open(&rig.disk, &config()).unwrap();
+        again.put("acknowledged", "value");
+        let cut = after_power_cut(&rig.disk.began(), &rig.disk.notes(), 512, &mut |_| 0);
+        let last = Rig::open(&SimulatedDisk::with(cut), &config()).unwrap();
+        assert_eq!(last.held(), again.held());
+    });
+    assert!(met > 0);
+}
+
+#[test]
+fn segments_go_on_being_used_again_after_names_could_not_be_synced() {
+    let snapshot = |rig: &mut Rig, failing| {
+        rig.fill_segments(6);
+        rig.disk.fail(failing);
+        rig.snapshot().is_err()
+    };
+    let met = after_each_rename("spare-", snapshot, |mut rig| {
+        let before = rig.journal.status().segments;
+        rig.fill_segments(1);
+        rig.snapshot().unwrap();
+        assert!(rig.journal.status().segments <= before, "{before}");
+    });
+    assert!(met > 0);
 }

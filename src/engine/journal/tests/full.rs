@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::journal::{
-    disk::{Disk, is_full},
+    disk::{Disk, is_full, simulated::Call},
     names::SNAPSHOT_UNFINISHED,
     snapshot::write::{is_due, take},
 };
@@ -96,15 +96,56 @@ fn a_group_without_room_waits_and_is_written_when_there_is_some() {
     while rig.parts.committer.step().unwrap() == Step::Done {}
     assert_eq!(rig.parts.committer.step().unwrap(), Step::Full);
     assert!(rig.journal.durable() < rig.journal.last());
-    assert!(matches!(
-        refusal(&rig, true),
-        Some(Refusal::DiskFull { .. })
-    ));
+    for grows in [true, false] {
+        assert!(matches!(
+            refusal(&rig, grows),
+            Some(Refusal::DiskFull { .. })
+        ));
+    }
     rig.disk.set_free_bytes(Some(1 << 20));
     rig.tender.step().unwrap();
     rig.commit().unwrap();
     assert_eq!(rig.journal.durable(), rig.journal.last());
+    assert_eq!(refusal(&rig, false), None);
     assert_eq!(rig.reopened().held(), rig.held());
+}
+
+#[test]
+fn what_is_small_is_not_accepted_behind_something_large_that_waits_for_room() {
+    let mut rig = Rig::new(&config());
+    rig.put("small", "x");
+    rig.disk.set_free_bytes(Some(0));
+    // As large as what is left of the segment, so that there is room for little
+    // and not for this.
+    let left = rig.parts.shared.room_bytes.load(Ordering::SeqCst);
+    let large = "x".repeat(usize::try_from(left).unwrap());
+    rig.turn(&[put("large", &large)]);
+    while rig.parts.committer.step().unwrap() == Step::Done {}
+    assert!(rig.journal.durable() < rig.journal.last());
+    assert!(matches!(
+        refusal(&rig, false),
+        Some(Refusal::DiskFull { .. })
+    ));
+}
+
+#[test]
+fn a_disk_without_room_for_a_spare_is_not_filled_by_trying() {
+    let mut rig = Rig::new(&config());
+    rig.tender.step().unwrap();
+    // Until none is ready.
+    rig.fill_segments(1);
+    let free = rig.parts.shared.config.segment_bytes - 4096;
+    rig.disk.set_free_bytes(Some(free));
+    let calls = rig.disk.notes().len();
+    for _ in 0..10 {
+        rig.tender.step().unwrap();
+    }
+    let written = rig.disk.notes()[calls..]
+        .iter()
+        .any(|(call, _)| matches!(call, Call::Write { .. } | Call::Create { .. }));
+    assert!(!written);
+    assert_eq!(rig.disk.free_bytes().unwrap(), free);
+    assert!(rig.journal.status().disk_full);
 }
 
 #[test]

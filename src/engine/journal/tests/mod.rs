@@ -117,6 +117,10 @@ impl Source for Steps {
         2
     }
 
+    fn is_there(&self) -> bool {
+        true
+    }
+
     fn read(
         &self,
         part: usize,

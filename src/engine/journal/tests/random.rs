@@ -1,6 +1,7 @@
 //! Random histories with snapshots, against a plain model.
 
 use super::*;
+use crate::engine::journal::snapshot::write::take;
 
 #[test]
 fn a_snapshot_and_the_log_make_what_was_there() {
@@ -112,4 +113,33 @@ fn a_snapshot_that_was_not_finished_is_removed() {
     let again = rig.reopened();
     assert_eq!(again.held(), rig.held());
     assert!(!again.disk.image().contains_key("snapshot.new"));
+}
+
+/// A store whose last part was read when it was gone.
+struct Gone;
+
+impl Source for Gone {
+    fn parts(&self) -> usize {
+        2
+    }
+
+    fn is_there(&self) -> bool {
+        false
+    }
+
+    fn read(&self, _: usize, _: Option<&[u8]>, _: &mut dyn FnMut(Record<'_>)) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+#[test]
+fn a_snapshot_of_a_store_that_is_gone_is_not_published() {
+    let mut rig = Rig::new(&config());
+    rig.put("a", "b");
+    rig.snapshot().unwrap();
+    rig.put("c", "d");
+    take(&rig.parts.shared, &Gone).unwrap();
+    assert_eq!(rig.journal.status().snapshots, 1);
+    let again = rig.reopened();
+    assert_eq!(again.held(), rig.held());
 }

@@ -62,6 +62,12 @@ pub(in crate::engine::memory) const fn is_large(value_bytes: usize) -> bool {
     value_bytes > INLINE_BYTES_MAX
 }
 
+/// Whether a value that is not large may stand outside of its slot all the same.
+/// A number may not: it is counted where it stands.
+pub(in crate::engine::memory) const fn may_stand_outside(value: ValueRef<'_>) -> bool {
+    !matches!(value, ValueRef::Number(_))
+}
+
 impl Shard {
     /// Makes a change under its version. Every change of a value or of
     /// existence passes here, in the order of versions; what follows changes (a

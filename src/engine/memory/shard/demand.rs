@@ -10,7 +10,7 @@ use crate::{
         shard::{
             Shard,
             apply::{Decision, Found, Request},
-            change::is_large,
+            change::{is_large, may_stand_outside},
             place::{Place, fits_well, record_bytes},
         },
         slab::Slab,
@@ -64,7 +64,8 @@ impl Demand {
             _ => return Place::default(),
         };
         let key = request.mutation.key;
-        let has_room_outside = is_tight && freed >= Externals::cost(value.len());
+        let has_room_outside =
+            is_tight && may_stand_outside(value) && freed >= Externals::cost(value.len());
         let mut is_outside = is_large(value.len());
         let mut bytes = record_bytes(key, value, is_outside);
         let mut in_place = fits(decision.found, bytes, slot_bytes, is_tight);

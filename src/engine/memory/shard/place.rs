@@ -7,7 +7,7 @@ use crate::{
         shard::{
             Context, Shard,
             apply::{Decision, Found, Request},
-            change::is_large,
+            change::{is_large, may_stand_outside},
         },
         slab::{Handle, Slab},
     },
@@ -46,7 +46,9 @@ impl Shard {
         let admit = |is_outside| self.admit(key, value, is_outside, found, context);
         let is_outside = is_large(value.len());
         let admitted = admit(is_outside);
-        if admitted.is_err() && !is_outside && self.frees(found) >= Externals::cost(value.len()) {
+        let fits_outside =
+            may_stand_outside(value) && self.frees(found) >= Externals::cost(value.len());
+        if admitted.is_err() && !is_outside && fits_outside {
             // The value that is there stands outside of its slot, and for the
             // new one there is no page: it may stand where the old one did.
             return admit(true);

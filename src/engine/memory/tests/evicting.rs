@@ -1,6 +1,12 @@
 //! A store in which entries make room for others.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use proptest::prelude::*;
 
@@ -8,6 +14,7 @@ use super::*;
 use crate::{
     engine::memory::lock::Mutex,
     model::{
+        clock::Clock,
         mutation::Condition,
         operation::{Operation, Outcome},
         transaction::{Check, Transaction, TransactionError},
@@ -251,6 +258,55 @@ fn room_is_made_for_what_the_sweeper_takes_up() {
         }
     }
     check(&memory);
+}
+
+/// A clock that moves on by a millisecond whenever it is asked.
+#[derive(Clone, Default)]
+struct Ticking(Arc<AtomicU64>);
+
+impl Clock for Ticking {
+    fn now(&self) -> UnixMillis {
+        UnixMillis::new(START + self.0.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn not_before(&self, _: UnixMillis) {}
+
+    async fn sleep_until(&self, _: UnixMillis) {}
+
+    async fn pause(&self) {}
+}
+
+#[test]
+fn what_expires_while_room_is_made_in_a_list_is_a_miss_behind_that() {
+    let config = Config {
+        eviction: Eviction::Sieve,
+        ..config(4 << 20, 4)
+    };
+    let memory = Memory::open(config, Ticking::default());
+    let of = |name: &str, bytes: &[u8], expiry| {
+        let change = put(name, bytes, expiry);
+        block(memory.mutate(change))
+    };
+    for number in 0..40_000 {
+        of(&name(number), &[7; 100], Expiry::Never).unwrap();
+    }
+    of("short", &[7; 100], Expiry::After(30)).unwrap();
+    let read = Read {
+        key: key("short"),
+        omit_value: true,
+    };
+    // Asked for, so that it stays.
+    assert!(block(memory.get(read)).unwrap().is_some());
+    let large = vec![7; 1 << 20];
+    let began = memory.clock.now();
+    let list = [
+        Operation::Mutate(put("large", &large, Expiry::Never)),
+        Operation::Read(read),
+    ];
+    let answers = block(memory.batch(&list, usize::MAX));
+    assert!(answers[0].is_ok());
+    assert!(memory.clock.now().since(began) > 30, "it took long");
+    assert_eq!(answers[1], Ok(Outcome::Read(None)));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::{mutation::Increment, operation::Operation};
 
 /// Sets keys until one is refused; how many there are.
 pub(super) fn fill(memory: &Memory<HeldClock>, bytes: usize) -> u32 {
@@ -20,6 +21,78 @@ pub(super) fn fill(memory: &Memory<HeldClock>, bytes: usize) -> u32 {
 fn assert_bounded(memory: &Memory<HeldClock>) {
     let (used, memory_max) = (memory.account.used(), memory.account.memory_max());
     assert!(used <= memory_max + memory_max / 16 + (8 << 10), "{used}");
+}
+
+/// Stores a number for ever.
+fn set_number(memory: &Memory<HeldClock>, name: &str, number: i64) -> Result<Applied, Error> {
+    block(memory.mutate(Mutation {
+        key: Key::new(name, 1024).unwrap(),
+        change: Change::Set {
+            value: ValueRef::Number(number),
+            expiry: Expiry::Never,
+            return_previous: false,
+        },
+        condition: None,
+    }))
+}
+
+#[test]
+fn a_number_in_place_of_a_large_value_can_be_added_to() {
+    let mut stored = 0;
+    for pad in (100_000..900_000).step_by(20_000) {
+        let (memory, _clock) = store(1 << 20, 1);
+        set(&memory, "pad", pad, 60_000).unwrap();
+        set(&memory, "large", 9000, 60_000).unwrap();
+        let mut names = (0..).map(|nth| format!("key/{nth:08}"));
+        while set_number(&memory, &names.next().unwrap(), 1).is_ok() {}
+        for bytes in [5000, 2000, 1000, 500, 200] {
+            while set(&memory, &names.next().unwrap(), bytes, 60_000).is_ok() {}
+        }
+        if set_number(&memory, "large", 5).is_ok() {
+            stored += 1;
+            let added = block(memory.mutate(Mutation {
+                key: Key::new("large", 1024).unwrap(),
+                change: Change::Increment(Increment {
+                    delta: 1,
+                    initial: 0,
+                    min: i64::MIN,
+                    max: i64::MAX,
+                    expiry: Expiry::Never,
+                }),
+                condition: None,
+            }));
+            assert_eq!(added.unwrap().number, Some(6), "beside {pad} bytes");
+        }
+        check(&memory);
+    }
+    assert!(stored > 0);
+}
+
+#[test]
+fn operations_of_a_list_are_admitted_one_after_another() {
+    let (memory, _clock) = store(4 << 20, 4);
+    let mut names = (0..).map(|nth| format!("key/{nth:08}"));
+    while memory.account.used() + 500_000 < memory.account.memory_max() {
+        set(&memory, &names.next().unwrap(), 200_000, 60_000).unwrap();
+    }
+    let names: Vec<_> = names.take(16).collect();
+    let value = vec![7; 200_000];
+    let set = |name| {
+        Operation::Mutate(Mutation {
+            key: Key::new(name, 1024).unwrap(),
+            change: Change::Set {
+                value: ValueRef::Data(&value),
+                expiry: Expiry::Never,
+                return_previous: false,
+            },
+            condition: None,
+        })
+    };
+    let sets: Vec<_> = names.iter().map(|name| set(name)).collect();
+    let answers = block(memory.batch(&sets, usize::MAX));
+    let taken = answers.iter().filter(|answer| answer.is_ok()).count();
+    assert!((1..3).contains(&taken), "{taken}");
+    assert_bounded(&memory);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! nobody may see before it is durable.
 
 mod evicted;
+mod ranges;
 mod reopened;
 mod unseen;
 
