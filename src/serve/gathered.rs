@@ -222,7 +222,7 @@ mod tests {
         let mut gathered = Gathered::new(near);
         let mut context = Context::from_waker(Waker::noop());
         let mut written = 0;
-        let chunk = [7; 16 << 10];
+        let chunk = vec![7; 48 << 10];
         while let Poll::Ready(count) = Pin::new(&mut gathered).poll_write(&mut context, &chunk) {
             written += count.unwrap();
             // What the peer was sent, and what is gathered.

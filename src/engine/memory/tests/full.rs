@@ -39,19 +39,27 @@ fn set_number(memory: &Memory<HeldClock>, name: &str, number: i64) -> Result<App
 #[test]
 fn a_number_in_place_of_a_large_value_can_be_added_to() {
     let mut stored = 0;
-    for pad in (100_000..900_000).step_by(20_000) {
+    // What fits where depends on both.
+    for (pad, key_bytes) in (0..6).flat_map(|nth| (1..24).map(move |bytes| (nth, bytes))) {
+        let pad = 860_000 + pad * 25_000;
         let (memory, _clock) = store(1 << 20, 1);
+        let large = "x".repeat(key_bytes);
         set(&memory, "pad", pad, 60_000).unwrap();
-        set(&memory, "large", 9000, 60_000).unwrap();
-        let mut names = (0..).map(|nth| format!("key/{nth:08}"));
-        while set_number(&memory, &names.next().unwrap(), 1).is_ok() {}
+        set(&memory, &large, 9000, 60_000).unwrap();
+        // Of the class that the number will be of.
+        let mut nth = 0..;
+        let mut name = || {
+            let digits = format!("{:024}", nth.next().unwrap_or_default());
+            digits[24 - key_bytes.max(4)..].to_owned()
+        };
+        while set_number(&memory, &name(), 1).is_ok() {}
         for bytes in [5000, 2000, 1000, 500, 200] {
-            while set(&memory, &names.next().unwrap(), bytes, 60_000).is_ok() {}
+            while set(&memory, &name(), bytes, 60_000).is_ok() {}
         }
-        if set_number(&memory, "large", 5).is_ok() {
+        if set_number(&memory, &large, 5).is_ok() {
             stored += 1;
             let added = block(memory.mutate(Mutation {
-                key: Key::new("large", 1024).unwrap(),
+                key: Key::new(&large, 1024).unwrap(),
                 change: Change::Increment(Increment {
                     delta: 1,
                     initial: 0,
@@ -61,7 +69,7 @@ fn a_number_in_place_of_a_large_value_can_be_added_to() {
                 }),
                 condition: None,
             }));
-            assert_eq!(added.unwrap().number, Some(6), "beside {pad} bytes");
+            assert_eq!(added.unwrap().number, Some(6), "{pad}, {key_bytes}");
         }
         check(&memory);
     }
