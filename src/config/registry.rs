@@ -287,7 +287,7 @@ pub static SETTINGS: &[Setting] = &[
     call(
         "stream_unread_ms_max",
         number!(Millis, 1, DAY_MS, serve.stream_unread_ms_max),
-        "Milliseconds that replies of a Watch, a Backup or a Pipeline, or all that a connection is sent, may wait to be taken",
+        "Milliseconds that a reply, or all that a connection is sent, may wait to be taken, and that a reflection stream may ask nothing",
     ),
     server(
         "connections_max",
