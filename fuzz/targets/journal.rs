@@ -135,6 +135,10 @@ impl Source for Held {
         1
     }
 
+    fn is_there(&self) -> bool {
+        true
+    }
+
     fn read(
         &self,
         _: usize,
