@@ -23,12 +23,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out_dir = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out_dir.join("nanokv.binpb"), descriptors.encode_to_vec())?;
 
+    // By their names the codec tells requests from replies.
+    let mut messages = tonic_prost_build::Config::new();
+    messages.enable_type_names();
     tonic_prost_build::configure()
         // A `bytes` field is a slice of the message it came in, not a copy.
         .bytes(".")
         .codec_path("crate::proto::codec::Codec")
         .build_client(env::var_os("CARGO_FEATURE_CLIENT").is_some())
         .build_server(env::var_os("CARGO_FEATURE_SERVER").is_some())
-        .compile_fds(descriptors)?;
+        .compile_fds_with_config(descriptors, messages)?;
     Ok(())
 }

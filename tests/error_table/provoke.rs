@@ -163,7 +163,7 @@ pub(crate) async fn unary<T, U>(
 ) -> Result<U, Status>
 where
     T: prost::Message + 'static,
-    U: prost::Message + Default + 'static,
+    U: prost::Message + prost::Name + Default + 'static,
 {
     let mut grpc = tonic::client::Grpc::new(channel);
     grpc.ready().await.unwrap();
