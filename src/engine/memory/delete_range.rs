@@ -50,7 +50,11 @@ pub(super) async fn run<C: Clock>(
             for entry in step {
                 let (removed, _) = memory.apply(removal(entry.key())?);
                 let removed = match removed {
-                    Err(Error::JournalFull { .. }) if deleted.count > 0 => return Ok(deleted),
+                    Err(Error::JournalFull { .. } | Error::DiskFull { .. })
+                        if deleted.count > 0 =>
+                    {
+                        return Ok(deleted);
+                    }
                     removed => removed?,
                 };
                 // It may have gone in between, and then it was not removed here.
