@@ -20,9 +20,6 @@ use crate::{
 /// Headers that say under which condition one entry is changed.
 const CONDITIONS: [&str; 2] = ["If-Match", "If-None-Match"];
 
-/// Why a Batch has none of these, nor an id.
-const EACH: &str = "each operation has its own in the body";
-
 /// GET of all entries: a page of those in a range.
 ///
 /// # Errors
@@ -63,8 +60,8 @@ pub async fn delete_range<E: Engine>(store: &Store<E>, request: Request) -> Answ
 /// See [`list`].
 pub async fn batch<E: Engine>(store: &Store<E>, request: Request) -> Answer {
     let (headers, given) = message::<proto::BatchRequest, _>(store, request).await?;
-    unsaid(&headers, &CONDITIONS, EACH)?;
-    unsaid(&headers, &["Idempotency-Key"], EACH)?;
+    let each = ["Idempotency-Key", "If-Match", "If-None-Match"];
+    unsaid(&headers, &each, "each operation has its own in the body")?;
     Ok(body::json(json::write(&store.batch(&given).await?)?))
 }
 

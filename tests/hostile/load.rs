@@ -10,6 +10,19 @@ use crate::serving::{
 
 const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 
+/// Returns when a call was refused because of others, and then one was not.
+async fn is_kept_out_and_let_in(client: &Client) {
+    soon(async {
+        while client.get("a").await.reason() != "TOO_MANY_CALLS" {
+            tokio::task::yield_now().await;
+        }
+        while client.get("a").await.code() != Some(0) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn body_that_never_comes_is_given_up() {
     let server = Server::start(|limits| limits.gate.request_read_ms_max = 100);
@@ -103,15 +116,7 @@ async fn replies_that_are_never_read_do_not_keep_others_out() {
         replies.push(head);
         unread.push(open);
     }
-    soon(async {
-        while client.get("a").await.reason() != "TOO_MANY_CALLS" {
-            tokio::task::yield_now().await;
-        }
-        while client.get("a").await.code() != Some(0) {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    is_kept_out_and_let_in(&client).await;
     drop((unread, replies));
 }
 
@@ -123,15 +128,7 @@ async fn a_stream_on_which_nothing_more_is_asked_does_not_keep_others_out() {
     });
     let client = Client::connect(server.address()).await;
     let stream = client.open(post(REFLECTION)).await.unwrap();
-    soon(async {
-        while client.get("a").await.reason() != "TOO_MANY_CALLS" {
-            tokio::task::yield_now().await;
-        }
-        while client.get("a").await.code() != Some(0) {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    is_kept_out_and_let_in(&client).await;
     drop(stream);
 }
 

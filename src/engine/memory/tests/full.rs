@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{mutation::Increment, operation::Operation};
+use crate::model::operation::Operation;
 
 /// Sets keys until one is refused; how many there are.
 pub(super) fn fill(memory: &Memory<HeldClock>, bytes: usize) -> u32 {
@@ -25,15 +25,12 @@ fn assert_bounded(memory: &Memory<HeldClock>) {
 
 /// Stores a number for ever.
 fn set_number(memory: &Memory<HeldClock>, name: &str, number: i64) -> Result<Applied, Error> {
-    block(memory.mutate(Mutation {
-        key: Key::new(name, 1024).unwrap(),
-        change: Change::Set {
-            value: ValueRef::Number(number),
-            expiry: Expiry::Never,
-            return_previous: false,
-        },
-        condition: None,
-    }))
+    let set = Change::Set {
+        value: ValueRef::Number(number),
+        expiry: Expiry::Never,
+        return_previous: false,
+    };
+    change(memory, name, set)
 }
 
 #[test]
@@ -58,17 +55,7 @@ fn a_number_in_place_of_a_large_value_can_be_added_to() {
         }
         if set_number(&memory, &large, 5).is_ok() {
             stored += 1;
-            let added = block(memory.mutate(Mutation {
-                key: Key::new(&large, 1024).unwrap(),
-                change: Change::Increment(Increment {
-                    delta: 1,
-                    initial: 0,
-                    min: i64::MIN,
-                    max: i64::MAX,
-                    expiry: Expiry::Never,
-                }),
-                condition: None,
-            }));
+            let added = change(&memory, &large, ADD);
             assert_eq!(added.unwrap().number, Some(6), "{pad}, {key_bytes}");
         }
         check(&memory);

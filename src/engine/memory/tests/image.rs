@@ -23,7 +23,6 @@ use crate::{
     model::{
         entry::Entry,
         event::EventKinds,
-        mutation::Increment,
         once::{Content, Once, RequestId},
         operation::Operation,
         range::Range,
@@ -215,13 +214,7 @@ fn a_transaction_is_in_an_image_whole_or_not_at_all() {
 fn add(name: &str) -> Mutation<'_> {
     Mutation {
         key: Key::new(name, 64).unwrap(),
-        change: Change::Increment(Increment {
-            delta: 1,
-            initial: 0,
-            min: i64::MIN,
-            max: i64::MAX,
-            expiry: Expiry::Never,
-        }),
+        change: ADD,
         condition: None,
     }
 }

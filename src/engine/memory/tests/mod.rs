@@ -25,7 +25,7 @@ use crate::{
         error::Error,
         expiry::{Expiry, ExpiryRules},
         key::Key,
-        mutation::{Change, Mutation, TouchMode},
+        mutation::{Change, Increment, Mutation, TouchMode},
         operation::{Applied, Read},
         time::UnixMillis,
         value::ValueRef,
@@ -84,6 +84,15 @@ fn change(memory: &Memory<HeldClock>, key: &str, change: Change<'_>) -> Result<A
         condition: None,
     }))
 }
+
+/// Adds one, from 0 on.
+const ADD: Change<'static> = Change::Increment(Increment {
+    delta: 1,
+    initial: 0,
+    min: i64::MIN,
+    max: i64::MAX,
+    expiry: Expiry::Never,
+});
 
 fn set(memory: &Memory<HeldClock>, key: &str, bytes: usize, ttl_ms: u64) -> Result<Applied, Error> {
     let value = ValueRef::Data(&vec![7; bytes]);

@@ -5,20 +5,13 @@ use std::thread;
 use super::*;
 use crate::model::{
     clock::Clock,
-    mutation::Increment,
     once::{Content, Once, RequestId},
 };
 
 fn add(key: &str) -> Mutation<'_> {
     Mutation {
         key: Key::new(key, 64).unwrap(),
-        change: Change::Increment(Increment {
-            delta: 1,
-            initial: 0,
-            min: i64::MIN,
-            max: i64::MAX,
-            expiry: Expiry::Never,
-        }),
+        change: ADD,
         condition: None,
     }
 }

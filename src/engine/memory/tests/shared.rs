@@ -71,13 +71,7 @@ fn churn(memory: &Memory<HeldClock>, thread: usize) -> Vec<i64> {
 fn increment(key: &str) -> Operation<'_> {
     Operation::Mutate(Mutation {
         key: Key::new(key, 64).unwrap(),
-        change: Change::Increment(crate::model::mutation::Increment {
-            delta: 1,
-            initial: 0,
-            min: i64::MIN,
-            max: i64::MAX,
-            expiry: Expiry::Never,
-        }),
+        change: ADD,
         condition: None,
     })
 }

@@ -14,7 +14,6 @@ use super::*;
 use crate::{
     engine::journal::{self, Durability},
     model::{
-        mutation::Increment,
         once::{Content, Once, RequestId},
         operation::Operation,
     },
@@ -88,14 +87,7 @@ fn number(key: &str, number: i64) -> Mutation<'_> {
 }
 
 fn add(key: &str) -> Mutation<'_> {
-    let add = Change::Increment(Increment {
-        delta: 1,
-        initial: 0,
-        min: i64::MIN,
-        max: i64::MAX,
-        expiry: Expiry::Never,
-    });
-    mutation(key, add)
+    mutation(key, ADD)
 }
 
 fn once<'a>(id: &'a str, mutation: &Mutation<'_>) -> Once<'a> {
