@@ -131,6 +131,13 @@ pub static SETTINGS: &[Setting] = &[
         "Pages of which other origins may ask, in JSON and in gRPC-Web: a list, or * for all",
     )
     .or("none"),
+    general(
+        "http_hosts",
+        Kind::Hosts(place!(http.http_hosts)),
+        "Names by which JSON and gRPC-Web may be asked, beside localhost and addresses: a list, or \
+         * for all. Not looked at where there is TLS or callers are asked who they are",
+    )
+    .or("all from other machines, none from this one"),
     access(
         "tls_cert",
         Kind::PathOrNone(place!(tls.cert)),
@@ -579,6 +586,7 @@ mod tests {
             | Kind::PathOrNone(_)
             | Kind::CollectorOrNone(_)
             | Kind::Origins(_)
+            | Kind::Hosts(_)
             | Kind::Switch(_)
             | Kind::Format(_)
             | Kind::Levels(_)

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use crate::{
     config::{Config, value},
     engine::{journal::Durability, memory::Eviction},
-    http::cors::Origins,
+    http::{cors::Origins, hosts::Hosts},
     telemetry::{config::Format, levels::Levels},
 };
 
@@ -56,6 +56,8 @@ pub(in crate::config) enum Kind {
     CollectorOrNone(Place<Option<String>>),
     /// Origins of pages, with commas between them.
     Origins(Place<Origins>),
+    /// Names of hosts, with commas between them.
+    Hosts(Place<Hosts>),
     /// On or off.
     Switch(Place<bool>),
     Format(Place<Format>),
@@ -173,6 +175,7 @@ impl Setting {
                 .map_or_else(String::new, |path| path.display().to_string()),
             Kind::CollectorOrNone(place) => (place.of)(config).clone().unwrap_or_default(),
             Kind::Origins(place) => (place.of)(config).to_string(),
+            Kind::Hosts(place) => (place.of)(config).to_string(),
             Kind::Switch(place) => value::switch_name(*(place.of)(config)).to_owned(),
             Kind::Format(place) => value::format_name(*(place.of)(config)).to_owned(),
             Kind::Levels(place) => (place.of)(config).to_string(),
@@ -206,6 +209,7 @@ impl Setting {
                 put((place.of_mut)(config), uri.map(Some))
             }
             Kind::Origins(place) => put((place.of_mut)(config), text.parse().ok()),
+            Kind::Hosts(place) => put((place.of_mut)(config), text.parse().ok()),
             Kind::Switch(place) => put((place.of_mut)(config), value::switch(text)),
             Kind::Format(place) => put((place.of_mut)(config), value::format(text)),
             Kind::Levels(place) => put((place.of_mut)(config), text.parse().ok()),
@@ -240,6 +244,9 @@ impl Setting {
                                  as https://app.example,http://localhost:3000"
                     .to_owned()
             }
+            Kind::Hosts(_) => {
+                "* or names with commas between them, such as kv.example,kv.internal".to_owned()
+            }
             Kind::Switch(_) => "on or off".to_owned(),
             Kind::Format(_) => "pretty or json".to_owned(),
             Kind::Levels(_) => "a level (off, error, warn, info, debug, trace) or a list such as \
@@ -269,6 +276,7 @@ impl Setting {
             Kind::Address(_) | Kind::AddressOrNone(_) => "ADDRESS",
             Kind::CollectorOrNone(_) => "URI",
             Kind::Origins(_) => "ORIGINS",
+            Kind::Hosts(_) => "HOSTS",
             Kind::Switch(_) => "on|off",
             Kind::Format(_) => "FORMAT",
             Kind::Levels(_) => "LEVELS",

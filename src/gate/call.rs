@@ -304,6 +304,12 @@ impl Gate {
         }
     }
 
+    /// Whether callers are asked who they are.
+    #[must_use]
+    pub const fn asks_who(&self) -> bool {
+        self.session.is_some()
+    }
+
     /// Whether calls of `peer` pass without being looked at one by one: nobody
     /// is asked who they are, held to a rate, or told of.
     #[must_use]

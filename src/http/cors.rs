@@ -8,12 +8,15 @@ use http::{
     header::{
         ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS,
         ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
-        ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HOST, ORIGIN, VARY,
+        ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
     },
-    uri::{Authority, Uri},
+    uri::Uri,
 };
 
-use crate::{calls::failure::Failure, http::problem};
+use crate::{
+    calls::failure::Failure,
+    http::{hosts, problem},
+};
 
 /// What a page may send beside what every page may.
 const TAKEN: HeaderValue = HeaderValue::from_static(
@@ -77,16 +80,12 @@ impl Origins {
         let Some(origin) = request.headers().get(ORIGIN) else {
             return Ok(());
         };
-        let host = request.headers().get(HOST);
-        let host = host.and_then(|host| host.to_str().ok());
-        // HTTP/2 has it in the address.
-        let host = host.or_else(|| request.uri().authority().map(Authority::as_str));
         let authority = origin
             .to_str()
             .ok()
             .and_then(|origin| origin.split_once("://"))
             .map(|(_, authority)| authority);
-        let is_own = authority.is_some() && authority == host;
+        let is_own = authority.is_some() && authority == hosts::host(request);
         if is_own || self.allows(origin) {
             Ok(())
         } else {
@@ -203,7 +202,7 @@ fn is_origin(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderName;
+    use http::{HeaderName, header::HOST};
 
     use super::*;
 

@@ -36,6 +36,7 @@ use crate::{
         cors::{Origins, is_preflight},
         date::Date,
         entry, events,
+        hosts::{Hosts, NotOurs},
         hot::{self, Looked},
         plain::Plain,
         problem,
@@ -54,6 +55,8 @@ pub struct Door {
     gate: Gate,
     answers: Arc<dyn Answers>,
     config: Config,
+    /// The names by which the requests of this connection may ask.
+    hosts: Hosts,
     tallies: Tallies,
     /// Where this worker counts; `None`: nobody does.
     own: Option<Arc<Tally>>,
@@ -112,6 +115,7 @@ pub fn door<E: Engine>(gate: &Gate, store: Store<E>, config: Config) -> Door {
     Door {
         gate: gate.beside(wire),
         answers: Arc::new(site),
+        hosts: config.http_hosts.clone(),
         config,
         tallies: Tallies::default(),
         own: None,
@@ -131,6 +135,7 @@ pub fn closed(gate: &Gate) -> Door {
         }),
         answers: Arc::new(Closed),
         config: Config::default(),
+        hosts: Hosts::Any,
         tallies: Tallies::default(),
         own: None,
     }
@@ -157,11 +162,24 @@ impl Door {
         self.gate.kind(path)
     }
 
-    /// The same for one connection: see [`Gate::of_connection`].
+    /// The same for one connection, through TLS or in the clear: see
+    /// [`Gate::of_connection`].
     #[must_use]
-    pub fn of_connection(&self, address: SocketAddr, certificate: Option<Arc<[String]>>) -> Self {
+    pub fn of_connection(
+        &self,
+        address: SocketAddr,
+        is_tls: bool,
+        certificate: Option<Arc<[String]>>,
+    ) -> Self {
+        // A page that came by a foreign name has no certificate for it, and no token.
+        let hosts = if is_tls || self.gate.asks_who() {
+            Hosts::Any
+        } else {
+            self.hosts.of_connection(address.ip())
+        };
         Self {
             gate: self.gate.of_connection(address, certificate),
+            hosts,
             ..self.clone()
         }
     }
@@ -189,6 +207,12 @@ impl Door {
         &self.config.cors_origins
     }
 
+    /// The names by which requests may ask.
+    #[must_use]
+    pub const fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
     /// A request that begins now, if requests are counted.
     #[must_use]
     pub fn count<B>(&self, request: &mut http::Request<B>) -> Option<Tallied> {
@@ -208,7 +232,7 @@ impl Door {
     #[must_use]
     pub fn plain(&self, peer: Peer) -> Option<Plain> {
         let is_open = self.gate.is_open(peer) && *self.origins() == Origins::None;
-        is_open.then(|| Plain::new(self.clone()))
+        is_open.then(|| Plain::new(self.clone(), self.hosts.clone()))
     }
 
     /// Answers a plain read, behind what is in `answers`; false where it cannot
@@ -298,6 +322,10 @@ impl<E: Engine> Answers for Arc<Site<E>> {
     }
 
     fn answer(&self, request: Request) -> Answered {
+        if request.extensions().get::<NotOurs>().is_some() {
+            let refused = problem::respond(&problem::host_refused());
+            return Answered::Now(Some(Box::new(refused)));
+        }
         if let Some(answer) = hot::get(&self.store, &request) {
             return Answered::Now(Some(Box::new(answer)));
         }

@@ -13,6 +13,7 @@ pub mod date;
 pub mod door;
 pub mod entry;
 pub mod events;
+pub mod hosts;
 pub mod hot;
 pub mod json;
 pub mod media;
@@ -27,7 +28,7 @@ pub mod tutorial;
 
 use http::Method;
 
-use crate::http::{cors::Origins, route::Route};
+use crate::http::{cors::Origins, hosts::Hosts, route::Route};
 
 /// What can be chosen about this wire.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct Config {
     pub console: bool,
     /// The origins of other pages that may ask, in JSON and in gRPC-Web.
     pub cors_origins: Origins,
+    /// The names by which requests may ask, in JSON and in gRPC-Web.
+    pub http_hosts: Hosts,
 }
 
 impl Config {

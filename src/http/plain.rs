@@ -9,7 +9,7 @@
 
 use bytes::BytesMut;
 
-use crate::http::{date::Date, door::Door};
+use crate::http::{date::Date, door::Door, hosts::Hosts};
 
 /// Bytes of answers above which no more are written ahead of what takes them.
 const ANSWERS_BYTES_MAX: usize = 32 << 10;
@@ -38,8 +38,10 @@ pub struct Plain {
 }
 
 /// Reads plain reads that come on one connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Reader {
+    /// The names by which it may be asked.
+    hosts: Hosts,
     /// What the last one said behind its key. A client says the same each time,
     /// and what is the same byte for byte need not be looked at again.
     said: Box<[u8]>,
@@ -47,11 +49,11 @@ struct Reader {
 
 impl Plain {
     /// Those that are let in at `door`, where nobody is looked at.
-    pub(super) fn new(door: Door) -> Self {
+    pub(super) fn new(door: Door, hosts: Hosts) -> Self {
         Self {
             door,
             date: Date::default(),
-            reader: Reader::default(),
+            reader: Reader::of(hosts),
         }
     }
 
@@ -71,6 +73,13 @@ impl Plain {
 }
 
 impl Reader {
+    fn of(hosts: Hosts) -> Self {
+        Self {
+            hosts,
+            said: Box::default(),
+        }
+    }
+
     /// The plain read that `come` begins with; `None`: it begins with anything
     /// else.
     fn read<'a>(&mut self, come: &'a [u8]) -> Option<Asked<'a>> {
@@ -90,7 +99,7 @@ impl Reader {
 
     /// How much is said there, which is remembered unless it is unusually long.
     fn remember(&mut self, behind: &[u8]) -> Option<usize> {
-        let said = said(behind)?;
+        let said = said(behind, &self.hosts)?;
         if said <= SAID_BYTES_MAX {
             self.said = behind.get(..said)?.into();
         }
@@ -99,13 +108,13 @@ impl Reader {
 }
 
 /// How much a plain read says behind its key, to its end; `None`: it is none.
-fn said(behind: &[u8]) -> Option<usize> {
+fn said(behind: &[u8], hosts: &Hosts) -> Option<usize> {
     let mut rest = behind.strip_prefix(b" HTTP/1.1\r\n")?;
-    let mut hosts = 0;
+    let mut hosts_named = 0;
     loop {
         if let Some(next) = rest.strip_prefix(b"\r\n") {
             // A server has to refuse what names no host, or two.
-            return (hosts == 1).then_some(behind.len() - next.len());
+            return (hosts_named == 1).then_some(behind.len() - next.len());
         }
         let (line, next) = until(rest, b'\r')?;
         rest = next.strip_prefix(b"\n")?;
@@ -113,8 +122,13 @@ fn said(behind: &[u8]) -> Option<usize> {
         if !value.iter().copied().all(is_of_value) {
             return None;
         }
-        hosts += usize::from(name.eq_ignore_ascii_case(b"host"));
-        if !changes_nothing(name, value.trim_ascii()) {
+        let value = value.trim_ascii();
+        if name.eq_ignore_ascii_case(b"host") {
+            hosts_named += 1;
+            // Another name is refused, and why.
+            str::from_utf8(value).ok().filter(|it| hosts.takes(it))?;
+        }
+        if !changes_nothing(name, value) {
             return None;
         }
     }
@@ -201,7 +215,7 @@ mod tests {
     }
 
     fn read(come: &[u8]) -> Option<Asked<'_>> {
-        Reader::default().read(come)
+        Reader::of(Hosts::Any).read(come)
     }
 
     fn is_read_alike(come: &[u8]) {
@@ -227,7 +241,7 @@ mod tests {
 
     #[test]
     fn what_a_client_says_of_each_read_is_remembered_if_it_is_short() {
-        let mut reader = Reader::default();
+        let mut reader = Reader::of(Hosts::Any);
         for (padding, remembered) in [(0, true), (SAID_BYTES_MAX, false), (1, true)] {
             let said = format!(" HTTP/1.1\r\nhost: {}s\r\n\r\n", "h".repeat(padding));
             let head = format!("GET /v1/entries/k{said}");
@@ -296,7 +310,7 @@ mod tests {
             }
             is_read_alike(&come);
             for before in PLAIN {
-                let mut reader = Reader::default();
+                let mut reader = Reader::of(Hosts::Any);
                 assert!(reader.read(before.as_bytes()).is_some());
                 assert_eq!(reader.read(&come), read(&come), "behind {before:?}");
                 assert_eq!(reader.read(&come), read(&come), "and once more");

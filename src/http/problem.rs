@@ -106,6 +106,16 @@ pub fn origin_refused() -> Failure {
     )
 }
 
+/// It is asked by a name that is not of this server.
+#[must_use]
+pub fn host_refused() -> Failure {
+    Failure::new(
+        Code::PermissionDenied,
+        "HOST_REFUSED",
+        "the name in Host is not among http_hosts, nor localhost or an address",
+    )
+}
+
 /// By the reason where HTTP has a word of its own for it, else by the code.
 fn status(failure: &Failure) -> StatusCode {
     match failure.reason() {
@@ -116,6 +126,7 @@ fn status(failure: &Failure) -> StatusCode {
         "MEMORY_FULL" | "DISK_FULL" => StatusCode::INSUFFICIENT_STORAGE,
         "MESSAGE_TOO_LARGE" => StatusCode::PAYLOAD_TOO_LARGE,
         "FIELD_TOO_LARGE" if failure.field().is_some_and(is_value) => StatusCode::PAYLOAD_TOO_LARGE,
+        "HOST_REFUSED" => StatusCode::MISDIRECTED_REQUEST,
         "REQUEST_TOO_SLOW" => StatusCode::REQUEST_TIMEOUT,
         "VERSION_COMPACTED" => StatusCode::GONE,
         "METHOD_NOT_ALLOWED" => StatusCode::METHOD_NOT_ALLOWED,
@@ -229,6 +240,7 @@ mod tests {
             (unsupported_media("text"), 415),
             (not_acceptable("text"), 406),
             (origin_refused(), 403),
+            (host_refused(), 421),
         ] {
             assert_eq!(told(&failure).await.0, expected, "{}", failure.reason());
         }

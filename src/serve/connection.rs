@@ -71,10 +71,11 @@ impl<S> Context<S> {
     /// The same for one connection from `address`, whose client may have a
     /// certificate.
     fn of_connection<T>(self, address: SocketAddr, looked: &Looked<T>) -> Self {
+        let is_tls = matches!(looked.line(), Line::Tls(_));
         let certificate = looked.line().certificate();
         Self {
             gate: self.gate.of_connection(address, certificate.clone()),
-            door: self.door.of_connection(address, certificate),
+            door: self.door.of_connection(address, is_tls, certificate),
             ..self
         }
     }

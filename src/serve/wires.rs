@@ -19,6 +19,8 @@ use crate::{
     http::{
         cors::Told,
         door::{self, Door},
+        hosts::NotOurs,
+        problem,
         tally::Tallied,
     },
     serve::connection::Services,
@@ -56,15 +58,21 @@ impl<S: Services> Wires<S> {
     pub fn ask<R: AnswerBody>(&self, mut request: Request<Incoming>) -> (Kind, Answering<R>) {
         let origins = self.door.origins();
         let told = origins.told(&request).map(Box::new);
+        let is_ours = self.door.hosts().take(&request);
         if !speaks_grpc_web(&request) {
             let kind = self.door.kind(request.uri().path());
+            // Probes learn nothing, and may use any name.
+            if !is_ours && !kind.is_health() {
+                request.extensions_mut().insert(NotOurs);
+            }
             let tallied = self.door.count(&mut request);
             let way = Way::Http(self.door.call(self.peer, request));
             let answering = Answering { way, told, tallied };
             return (kind, answering);
         }
         let kind = self.gate.kind(request.uri().path());
-        let failure = origins.permit(&request).err();
+        let foreign = (!is_ours).then(problem::host_refused);
+        let failure = foreign.or_else(|| origins.permit(&request).err());
         let (gate, services) = (self.gate.clone(), self.services.clone());
         let call = web::call(gate.clone(), services, self.peer, failure, request);
         let answering = Answering {

@@ -38,6 +38,10 @@ fn a_wrong_flag_is_named_with_its_value_and_what_would_be_right() {
             "cors_origins = \"https://app.example/\" (--cors-origins): is not * or origins as browsers write them",
         ),
         (
+            ["--http-hosts", "kv.example:50051"],
+            "http_hosts = \"kv.example:50051\" (--http-hosts): is not * or names with commas between them",
+        ),
+        (
             ["--log", "xml"],
             "log = \"xml\" (--log): is not pretty or json",
         ),

@@ -28,9 +28,9 @@ fn statuses(answers: &str) -> Vec<&str> {
 #[tokio::test]
 async fn requests_that_come_at_once_are_answered_in_their_order() {
     let server = Server::start(|_| {});
-    let put = "PUT /v1/entries/k HTTP/1.1\r\nhost: s\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n2\r\nbc\r\n0\r\n\r\n";
-    let get = "GET /v1/entries/k HTTP/1.1\r\nhost: s\r\n\r\n";
-    let miss = "GET /v1/entries/x HTTP/1.1\r\nhost: s\r\nconnection: close\r\n\r\n";
+    let put = "PUT /v1/entries/k HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n2\r\nbc\r\n0\r\n\r\n";
+    let get = "GET /v1/entries/k HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let miss = "GET /v1/entries/x HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     let answers = answered(server.address(), format!("{put}{get}{miss}").as_bytes()).await;
     assert_eq!(statuses(&answers), ["200", "200", "404"], "{answers}");
     assert!(answers.contains("\r\n\r\nabc"), "{answers}");
@@ -39,7 +39,7 @@ async fn requests_that_come_at_once_are_answered_in_their_order() {
 #[tokio::test]
 async fn a_request_that_two_servers_would_read_in_two_ways_is_refused() {
     let server = Server::start(|_| {});
-    let inner = "DELETE /v1/entries?all=true HTTP/1.1\r\nhost: s\r\n\r\n";
+    let inner = "DELETE /v1/entries?all=true HTTP/1.1\r\nhost: localhost\r\n\r\n";
     for head in [
         "content-length: 0\r\ncontent-length: 60",
         "content-length: 0, 60",
@@ -52,7 +52,8 @@ async fn a_request_that_two_servers_would_read_in_two_ways_is_refused() {
         " folded: 1",
         "name with space: 1",
     ] {
-        let request = format!("POST /v1/batch HTTP/1.1\r\nhost: s\r\n{head}\r\n\r\n{inner}");
+        let request =
+            format!("POST /v1/batch HTTP/1.1\r\nhost: localhost\r\n{head}\r\n\r\n{inner}");
         let answers = answered(server.address(), request.as_bytes()).await;
         assert_eq!(statuses(&answers), ["400"], "{head}: {answers}");
     }
@@ -63,7 +64,7 @@ async fn a_request_that_two_servers_would_read_in_two_ways_is_refused() {
         "1;\na\r\n0\r\n\r\n",
     ] {
         let request = format!(
-            "PUT /v1/entries/k HTTP/1.1\r\nhost: s\r\ntransfer-encoding: chunked\r\n\r\n{chunks}{inner}"
+            "PUT /v1/entries/k HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n{chunks}{inner}"
         );
         let answers = answered(server.address(), request.as_bytes()).await;
         assert!(!answers.contains("deletedCount"), "{chunks:?}: {answers}");
@@ -71,7 +72,7 @@ async fn a_request_that_two_servers_would_read_in_two_ways_is_refused() {
     // Where both are given the chunks count, and the connection ends: what
     // stands behind them is nobody's request.
     let request = format!(
-        "PUT /v1/entries/k HTTP/1.1\r\nhost: s\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n{inner}"
+        "PUT /v1/entries/k HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n{inner}"
     );
     let answers = answered(server.address(), request.as_bytes()).await;
     assert!(!answers.contains("deletedCount"), "{answers}");
@@ -82,14 +83,17 @@ async fn a_request_that_two_servers_would_read_in_two_ways_is_refused() {
 async fn heads_that_are_too_large_are_refused() {
     let server = Server::start(|_| {});
     let large = "x".repeat(17 << 10);
-    let request = format!("GET /healthz HTTP/1.1\r\nhost: s\r\nx: {large}\r\n\r\n");
+    let request = format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: {large}\r\n\r\n");
     let answers = answered(server.address(), request.as_bytes()).await;
     assert_eq!(statuses(&answers), ["431"], "{answers}");
     let many = "x: y\r\n".repeat(200);
-    let request = format!("GET /healthz HTTP/1.1\r\nhost: s\r\n{many}\r\n");
+    let request = format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\n{many}\r\n");
     let answers = answered(server.address(), request.as_bytes()).await;
     assert_eq!(statuses(&answers), ["431"], "{answers}");
-    let request = format!("GET /{} HTTP/1.1\r\nhost: s\r\n\r\n", "y".repeat(70_000));
+    let request = format!(
+        "GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        "y".repeat(70_000)
+    );
     let answers = answered(server.address(), request.as_bytes()).await;
     assert_eq!(statuses(&answers), ["431"], "{answers}");
     server.is_alive().await;
@@ -100,7 +104,7 @@ async fn a_body_that_says_it_is_too_large_is_refused_before_it_comes() {
     let server = Server::start(|_| {});
     // Nothing of it is sent: who is still sending may lose the answer.
     let head = format!(
-        "PUT /v1/entries/k HTTP/1.1\r\nhost: s\r\ncontent-length: {}\r\n\r\n",
+        "PUT /v1/entries/k HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n",
         (4 << 20) + 1
     );
     let answers = answered(server.address(), head.as_bytes()).await;
@@ -120,9 +124,9 @@ async fn a_head_or_a_body_that_does_not_come_is_given_up() {
         answers.is_empty() || statuses(&answers) == ["408"],
         "{answers}"
     );
-    let idle = b"GET /healthz HTTP/1.1\r\nhost: s\r\n\r\n";
+    let idle = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
     assert_eq!(statuses(&answered(server.address(), idle).await), ["200"]);
-    let head = b"PUT /v1/entries/k HTTP/1.1\r\nhost: s\r\ncontent-length: 9\r\n\r\nx";
+    let head = b"PUT /v1/entries/k HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\nx";
     let answers = answered(server.address(), head).await;
     assert_eq!(statuses(&answers), ["408"], "{answers}");
     assert!(answers.contains("REQUEST_TOO_SLOW"), "{answers}");
@@ -140,7 +144,7 @@ async fn answers_that_nobody_takes_end_the_connection() {
     client.ask("PUT", "/v1/entries/k", &[], &large).await;
     drop(client);
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    let get = "GET /v1/entries/k HTTP/1.1\r\nhost: s\r\n\r\n".repeat(64);
+    let get = "GET /v1/entries/k HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(64);
     stream.write_all(get.as_bytes()).await.unwrap();
     // Until some has come, so that the server writes; then nothing is read.
     let mut some = [0; 1024];

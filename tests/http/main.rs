@@ -10,6 +10,8 @@ mod entries;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod hosts;
+#[cfg(test)]
 #[path = "../support/http1.rs"]
 mod http1;
 #[cfg(test)]

@@ -15,12 +15,12 @@ use crate::{
 
 /// As a plain read of what is under `key`.
 fn plain(key: &str) -> String {
-    format!("GET /v1/entries/{key} HTTP/1.1\r\nhost: s\r\n\r\n")
+    format!("GET /v1/entries/{key} HTTP/1.1\r\nhost: localhost\r\n\r\n")
 }
 
 /// The same as hyper is left with it.
 fn other(key: &str) -> String {
-    format!("GET /v1/entries/{key} HTTP/1.1\r\nhost: s\r\nother: 1\r\n\r\n")
+    format!("GET /v1/entries/{key} HTTP/1.1\r\nhost: localhost\r\nother: 1\r\n\r\n")
 }
 
 /// The same, as the last request of a connection.
@@ -32,7 +32,7 @@ fn last(key: &str) -> String {
 fn put(value: &str) -> String {
     let bytes = value.len();
     format!(
-        "PUT /v1/entries/k HTTP/1.1\r\nhost: s\r\nconnection: close\r\ncontent-length: {bytes}\r\n\r\n{value}"
+        "PUT /v1/entries/k HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {bytes}\r\n\r\n{value}"
     )
 }
 
@@ -51,7 +51,7 @@ async fn stored(value: &str) -> Piped {
 /// All that is answered to `requests`, of which the last ends the connection.
 async fn answered(address: SocketAddr, requests: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let last = "GET /healthz HTTP/1.1\r\nhost: s\r\nconnection: close\r\n\r\n";
+    let last = "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     let requests = format!("{requests}{last}");
     stream.write_all(requests.as_bytes()).await.unwrap();
     let mut answers = String::new();

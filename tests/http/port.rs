@@ -25,7 +25,7 @@ async fn the_same_port_speaks_grpc_and_http_1_and_2() {
     .unwrap();
     tokio::spawn(connection);
     let request = |method: &str, path: &str| {
-        let uri = format!("http://server{path}");
+        let uri = format!("http://localhost{path}");
         http::Request::builder()
             .method(method)
             .uri(uri)
@@ -91,7 +91,7 @@ async fn a_page_of_another_origin_may_read_headers_at_most() {
         assert_eq!(refused.status, 403);
         assert_eq!(refused.json()["reason"], "ORIGIN_REFUSED");
     }
-    let own = [("origin", "http://server")];
+    let own = [("origin", "http://localhost")];
     let counted = client
         .ask("POST", "/v1/entries/k:increment", &own, b"")
         .await;
@@ -109,7 +109,7 @@ async fn who_comes_to_a_full_server_is_told_when_to_come_back() {
     let mut raw = tokio::net::TcpStream::connect(server.address())
         .await
         .unwrap();
-    let head = b"PUT /v1/entries/k HTTP/1.1\r\nhost: server\r\ncontent-length: 1\r\n\r\n";
+    let head = b"PUT /v1/entries/k HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\n";
     tokio::io::AsyncWriteExt::write_all(&mut raw, head)
         .await
         .unwrap();
@@ -173,7 +173,7 @@ async fn a_server_that_stops_closes_idle_connections_and_finishes_requests() {
     let mut idle = Http1::connect(address).await;
     idle.ask("GET", "/healthz", &[], b"").await;
     let mut raw = tokio::net::TcpStream::connect(address).await.unwrap();
-    let head = b"PUT /v1/entries/k HTTP/1.1\r\nhost: server\r\ncontent-length: 1\r\nexpect: 100-continue\r\n\r\n";
+    let head = b"PUT /v1/entries/k HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\nexpect: 100-continue\r\n\r\n";
     tokio::io::AsyncWriteExt::write_all(&mut raw, head)
         .await
         .unwrap();

@@ -200,7 +200,7 @@ async fn a_page_of_another_origin_may_call_only_if_it_is_listed() {
     let set = frame(&client::set("k", 1));
     for (origin, status, allowed) in [
         ("https://app.example", "", "https://app.example"),
-        ("http://server", "", ""),
+        ("http://localhost", "", ""),
         ("https://evil.example", "7", ""),
         ("null", "7", ""),
     ] {

@@ -150,7 +150,7 @@ impl Answer {
 
 /// A request for `path`, as gRPC wants it.
 pub(crate) fn post(path: &str) -> Request<()> {
-    Request::post(format!("http://server{path}"))
+    Request::post(format!("http://localhost{path}"))
         .header("content-type", "application/grpc")
         .header("te", "trailers")
         .body(())

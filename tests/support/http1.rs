@@ -39,10 +39,10 @@ impl Http1 {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> http::Response<Incoming> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "server");
+        let mut request = Request::builder().method(method).uri(path);
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            request = request.header("host", "localhost");
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -107,7 +107,7 @@ impl Request {
     pub fn text(&self) -> Vec<u8> {
         let mut text = format!("{} ", self.method()).into_bytes();
         text.extend(self.target());
-        text.extend(b" HTTP/1.1\r\nhost: x\r\n");
+        text.extend(b" HTTP/1.1\r\nhost: localhost\r\n");
         for (name, value) in others(&self.headers) {
             text.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
         }

@@ -1,0 +1,215 @@
+//! By which names the store may be asked over HTTP.
+//!
+//! Who owns a name can have it resolve to anybody's address, also to that of the
+//! browser's own machine, and then a page under that name is of our own origin (DNS
+//! rebinding). What gives it away is the name: it is not one of ours. An address
+//! cannot be had so, and `localhost` is never asked of others (RFC 6761).
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+    str::FromStr,
+    sync::Arc,
+};
+
+use http::{
+    Request,
+    header::HOST,
+    uri::{Authority, Uri},
+};
+
+/// The names by which requests may ask, beside `localhost` and addresses. A clone
+/// is the same ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Hosts {
+    /// From other machines every one, and none from this one, where browsers are.
+    #[default]
+    Elsewhere,
+    /// Every one.
+    Any,
+    /// These, in lower case and without a port.
+    Listed(Arc<[String]>),
+}
+
+/// Says of a request that it asks by a name that is not ours.
+#[derive(Clone, Copy, Debug)]
+pub struct NotOurs;
+
+impl Hosts {
+    /// The same for a connection from `address`.
+    #[must_use]
+    pub fn of_connection(&self, address: IpAddr) -> Self {
+        match self {
+            Self::Elsewhere if !address.to_canonical().is_loopback() => Self::Any,
+            hosts => hosts.clone(),
+        }
+    }
+
+    /// Whether a request may ask by the name that it does. One without a name comes
+    /// from no browser.
+    #[must_use]
+    pub fn take<B>(&self, request: &Request<B>) -> bool {
+        *self == Self::Any || host(request).is_none_or(|host| self.takes(host))
+    }
+
+    /// Whether a request may ask by `host`, which may end with a port.
+    #[must_use]
+    pub fn takes(&self, host: &str) -> bool {
+        let listed: &[String] = match self {
+            Self::Any => return true,
+            Self::Elsewhere => &[],
+            Self::Listed(listed) => listed,
+        };
+        let Ok(authority) = host.parse::<Authority>() else {
+            return false;
+        };
+        let name = authority.host();
+        is_address(name)
+            || is_localhost(name)
+            || listed.iter().any(|it| name.eq_ignore_ascii_case(it))
+    }
+}
+
+/// By which name a request asks, as it says.
+pub fn host<B>(request: &Request<B>) -> Option<&str> {
+    // What stands in the address counts (RFC 9112, 3.2.2); HTTP/2 has it there.
+    let authority = request.uri().authority().map(Authority::as_str);
+    let header = || request.headers().get(HOST)?.to_str().ok();
+    authority.or_else(header)
+}
+
+fn is_address(name: &str) -> bool {
+    let inner = name.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    match inner {
+        Some(inner) => inner.parse::<Ipv6Addr>().is_ok(),
+        None => name.parse::<IpAddr>().is_ok(),
+    }
+}
+
+fn is_localhost(name: &str) -> bool {
+    let last = name.rsplit('.').next();
+    last.is_some_and(|last| last.eq_ignore_ascii_case("localhost"))
+}
+
+impl fmt::Display for Hosts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Elsewhere => Ok(()),
+            Self::Any => formatter.write_str("*"),
+            Self::Listed(names) => formatter.write_str(&names.join(",")),
+        }
+    }
+}
+
+/// The text is no list of names, or `*` stands beside others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoHosts;
+
+impl FromStr for Hosts {
+    type Err = NoHosts;
+
+    fn from_str(text: &str) -> Result<Self, NoHosts> {
+        match text {
+            "" => return Ok(Self::Elsewhere),
+            "*" => return Ok(Self::Any),
+            _ => {}
+        }
+        let names = text.split(',').map(str::trim);
+        let names: Option<Vec<_>> = names
+            .map(|name| is_name(name).then(|| name.to_ascii_lowercase()))
+            .collect();
+        Ok(Self::Listed(names.ok_or(NoHosts)?.into()))
+    }
+}
+
+/// Whether it is a name alone, without a port or anything else.
+fn is_name(text: &str) -> bool {
+    let sign = |sign: char| sign.is_ascii_alphanumeric() || ['-', '.', '_'].contains(&sign);
+    !text.is_empty() && text.chars().all(sign) && text.parse::<Uri>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked_by(header: &str) -> Request<()> {
+        Request::get("/v1/entries/k")
+            .header(HOST, header)
+            .body(())
+            .unwrap()
+    }
+
+    #[test]
+    fn addresses_and_localhost_are_always_ours() {
+        let listed: Hosts = "kv.example".parse().unwrap();
+        for hosts in [Hosts::Elsewhere, Hosts::Any, listed] {
+            for host in [
+                "localhost",
+                "localhost:50051",
+                "LocalHost",
+                "a.localhost:1",
+                "127.0.0.1:50051",
+                "192.168.0.1",
+                "[::1]:50051",
+                "[fe80::1]",
+            ] {
+                assert!(hosts.take(&asked_by(host)), "{host} {hosts:?}");
+            }
+            assert!(hosts.take(&Request::get("/").body(()).unwrap()));
+        }
+    }
+
+    #[test]
+    fn another_name_is_ours_only_where_it_is_listed() {
+        let listed: Hosts = "KV.example, other".parse().unwrap();
+        for (host, expected) in [
+            ("kv.example", true),
+            ("kv.Example:50051", true),
+            ("other", true),
+            ("kv.example.evil", false),
+            ("evil.kv.example", false),
+            ("localhost.evil", false),
+            ("127.0.0.1.evil", false),
+            ("[evil]", false),
+            ("kv.example@evil", false),
+            ("", false),
+        ] {
+            assert_eq!(listed.take(&asked_by(host)), expected, "{host}");
+            assert!(!Hosts::Elsewhere.take(&asked_by(host)), "{host}");
+            assert!(Hosts::Any.take(&asked_by(host)), "{host}");
+        }
+        let absolute = Request::get("http://evil/v1/entries/k").header(HOST, "localhost");
+        assert!(!Hosts::Elsewhere.take(&absolute.body(()).unwrap()));
+    }
+
+    #[test]
+    fn who_asks_from_another_machine_may_use_any_name_unless_some_are_listed() {
+        let listed: Hosts = "kv.example".parse().unwrap();
+        for (address, is_near) in [
+            ("127.0.0.1", true),
+            ("127.1.2.3", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("10.0.0.1", false),
+            ("2001:db8::1", false),
+        ] {
+            let address = address.parse().unwrap();
+            let of_connection = Hosts::Elsewhere.of_connection(address);
+            assert_eq!(of_connection.takes("evil"), !is_near, "{address}");
+            assert!(!listed.of_connection(address).takes("evil"), "{address}");
+            assert!(Hosts::Any.of_connection(address).takes("evil"), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_list_holds_names_alone() {
+        for text in [
+            "a:1", "http://a", "a/b", "*,a", "a,,b", "a b", "[::1]", "u@a",
+        ] {
+            assert_eq!(text.parse::<Hosts>(), Err(NoHosts), "{text}");
+        }
+        for text in ["", "*", "a,b.example"] {
+            assert_eq!(text.parse::<Hosts>().unwrap().to_string(), text);
+        }
+    }
+}
