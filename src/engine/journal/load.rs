@@ -46,6 +46,8 @@ pub(super) struct Loaded {
     pub(super) last_file: Arc<dyn DiskFile>,
     pub(super) end: End,
     pub(super) last_bytes: Vec<u8>,
+    /// The last record that is not needed, since the snapshot holds it.
+    pub(super) covered: u64,
     pub(super) snapshot_bytes: u64,
     /// Bytes of groups that the snapshot does not hold.
     pub(super) log_bytes: u64,
@@ -122,6 +124,7 @@ pub(super) fn load(
         last_file,
         end,
         last_bytes,
+        covered: begin,
         snapshot_bytes,
         log_bytes: reader.log_bytes,
         ceiling: reader.ceiling,

@@ -89,6 +89,7 @@ pub(super) fn open(
         spares: Spares::found(files.spares),
         log_bytes: loaded.log_bytes,
         snapshot: files.snapshots.last().copied().unwrap_or(0),
+        covered: loaded.covered,
         snapshot_bytes: loaded.snapshot_bytes,
     };
     let shared = Shared::new(config, disk, store.store_id, start);
@@ -126,6 +127,7 @@ fn create(
         spares,
         log_bytes: 0,
         snapshot: 0,
+        covered: 0,
         snapshot_bytes: 0,
     };
     let shared = Shared::new(config, disk, store.store_id, start);

@@ -7,12 +7,13 @@ use crate::engine::journal::{error::Fault, layout::narrow, names, shared::Shared
 /// How many spares are kept at most, whatever the settings.
 const SPARES_MAX: usize = 8;
 
-/// Lets go of the segments that end with record `begin` or before, the oldest
+/// Lets go of the segments all of whose records the snapshot holds, the oldest
 /// first: those between would be missed. Some are kept for watches that resume
-/// after a restart.
-pub(super) fn recycle(shared: &Shared, begin: u64) -> Result<(), Fault> {
+/// after a restart, unless the disk is full.
+pub(super) fn recycle(shared: &Shared) -> Result<(), Fault> {
     let disk = &*shared.disk;
-    while let Some(number) = superfluous(shared, begin) {
+    let covered = shared.covered.lock();
+    while let Some(number) = superfluous(shared, *covered) {
         let old = names::segment(number);
         let spare = shared.spares.lock().name();
         let rename = disk.rename(&old, &spare);
@@ -23,6 +24,7 @@ pub(super) fn recycle(shared: &Shared, begin: u64) -> Result<(), Fault> {
         sync.map_err(Fault::of(disk, "sync the names of", ""))?;
         shared.spares.lock().dirty.push_back(spare);
     }
+    drop(covered);
     trim(shared)?;
     shared.bell.ring();
     Ok(())
@@ -55,13 +57,13 @@ fn kept_segments(shared: &Shared) -> usize {
 
 /// The oldest segment, if it is not needed. On a full disk watches have to begin
 /// anew, and none is kept for them.
-fn superfluous(shared: &Shared, begin: u64) -> Option<u64> {
+fn superfluous(shared: &Shared, last_covered: u64) -> Option<u64> {
     let last = shared.queue.lock().last();
     let history = shared.config.history_changes;
     let segments = shared.segments.lock();
     let (number, _) = *segments.front()?;
     // Each ends before the next one begins.
-    let is_covered = |next: &&(u64, u64)| next.1 <= begin.saturating_add(1);
+    let is_covered = |next: &&(u64, u64)| next.1 <= last_covered.saturating_add(1);
     let covered = segments.iter().skip(1).take_while(is_covered).count();
     let (_, next) = *segments.get(1)?;
     let is_history = last.saturating_sub(next.saturating_sub(1)) < history

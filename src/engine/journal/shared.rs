@@ -64,6 +64,9 @@ pub(super) struct Shared {
     pub(super) spares: Mutex<Spares>,
     /// The number of the last snapshot; 0: there is none.
     pub(super) last_snapshot: AtomicU64,
+    /// The last record that it holds, with all before. Held by who lets go of
+    /// segments for that.
+    pub(super) covered: Mutex<u64>,
     /// Bytes of the log that a load would have to apply.
     pub(super) log_bytes: AtomicU64,
     pub(super) is_disk_full: AtomicBool,
@@ -130,6 +133,8 @@ pub(super) struct Start {
     pub(super) log_bytes: u64,
     /// The number of the last snapshot, and its bytes.
     pub(super) snapshot: u64,
+    /// The last record that it holds, with all before.
+    pub(super) covered: u64,
     pub(super) snapshot_bytes: u64,
 }
 
@@ -162,6 +167,7 @@ impl Shared {
             segments: Mutex::new(start.segments),
             spares: Mutex::new(start.spares),
             last_snapshot: AtomicU64::new(start.snapshot),
+            covered: Mutex::new(start.covered),
             log_bytes: AtomicU64::new(start.log_bytes),
             is_disk_full: AtomicBool::new(false),
             disk_free_bytes: AtomicU64::new(u64::MAX),

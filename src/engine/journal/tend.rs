@@ -104,6 +104,8 @@ impl Tender {
             tracing::info!(disk_free_bytes = free, "the disk has room again");
         }
         if is_full {
+            // What was kept for watches makes room for the log.
+            recycle::recycle(shared)?;
             recycle::give_up_one(shared)?;
         }
         Ok(())

@@ -40,13 +40,7 @@ impl RealDisk {
             }
         };
         if !dir.is_dir() {
-            fs::create_dir_all(dir).map_err(failed("make the directory"))?;
-            // So that it is there after a power cut.
-            let above = dir.parent().filter(|above| !above.as_os_str().is_empty());
-            let above = File::open(above.unwrap_or(Path::new(".")));
-            above
-                .and_then(|above| above.sync_all())
-                .map_err(failed("sync the directory above"))?;
+            make(dir).map_err(failed("make the directory"))?;
         }
         let lock = OpenOptions::new()
             .create(true)
@@ -70,6 +64,19 @@ impl RealDisk {
             opened: now(),
         })
     }
+}
+
+/// Makes a directory, with those above it that are missing, so that all are there
+/// after a power cut.
+fn make(dir: &Path) -> io::Result<()> {
+    let is_missing = |it: &&Path| !it.as_os_str().is_empty() && !it.is_dir();
+    let missing: Vec<_> = dir.ancestors().take_while(is_missing).collect();
+    fs::create_dir_all(dir)?;
+    for made in missing {
+        let above = made.parent().filter(|above| !above.as_os_str().is_empty());
+        File::open(above.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
 }
 
 impl Disk for RealDisk {

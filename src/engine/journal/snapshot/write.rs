@@ -219,6 +219,7 @@ impl Writer {
             let old = names::snapshot(before);
             disk.remove(&old).map_err(Fault::of(disk, "remove", &old))?;
         }
-        recycle::recycle(shared, self.begin)
+        *shared.covered.lock() = self.begin;
+        recycle::recycle(shared)
     }
 }

@@ -251,3 +251,24 @@ fn on_a_full_disk_nothing_is_kept_for_watches() {
     assert_eq!(segments(8 << 20), 4);
     assert_eq!(segments(1 << 19), 1);
 }
+
+#[test]
+fn what_was_kept_for_watches_makes_room_when_others_fill_the_disk() {
+    let config = Config {
+        history_changes: 1 << 20,
+        snapshot_log_bytes_min: 1 << 30,
+        ..config()
+    };
+    let mut rig = Rig::new(&config);
+    rig.fill_segments(3);
+    rig.snapshot().unwrap();
+    assert_eq!(rig.journal.status().segments, 4);
+    rig.disk.set_free_bytes(Some(0));
+    for _ in 0..2 {
+        rig.tender.step().unwrap();
+    }
+    assert_eq!(rig.journal.status().segments, 1);
+    rig.fill_segments(1);
+    rig.commit().unwrap();
+    assert_eq!(refusal(&rig, false), None, "what does not grow goes on");
+}
