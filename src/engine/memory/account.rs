@@ -82,6 +82,8 @@ pub(super) struct Account {
     memory_max: u64,
     /// What an empty store takes up.
     floor: u64,
+    /// Changes that were refused for want of memory.
+    refused: AtomicU64,
     /// Whether entries make room; then nothing is admitted beyond the limit.
     evicts: bool,
 }
@@ -93,6 +95,7 @@ impl Account {
             claimed: AtomicU64::new(0),
             memory_max,
             floor: 0,
+            refused: AtomicU64::new(0),
             evicts,
         }
     }
@@ -201,6 +204,16 @@ impl Account {
             self.used
                 .fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
         }
+    }
+
+    /// Counts a change that was refused for want of memory.
+    pub(super) fn count_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many changes were refused for want of memory.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     pub(super) fn used(&self) -> u64 {

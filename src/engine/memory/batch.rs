@@ -167,6 +167,8 @@ fn each<C: Clock>(
                         (applied, rests) = with_room(memory, request, work);
                         guards = lock();
                         context = memory.context();
+                    } else {
+                        memory.count_if_full(applied.as_ref().err());
                     }
                     (answer(Turn::Applied(applied), room, context), Some(rests))
                 }

@@ -43,6 +43,11 @@ pub(super) fn of<C: Clock>(memory: &Memory<C>) -> Vec<Figure> {
             memory.account.memory_max(),
         ),
         Figure::counter(
+            "nanokv_memory_refusals",
+            "Changes, alone or in lists, that were refused for want of memory",
+            memory.account.refused(),
+        ),
+        Figure::counter(
             "nanokv_changes",
             "Changes of a value or of existence",
             memory.versions.taken(),

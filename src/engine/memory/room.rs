@@ -1,4 +1,5 @@
-//! Making room for a change for which its own shard has none.
+//! Making room for a change for which its own shard has none: entries go, where
+//! that is the policy, and else stand closer together.
 //!
 //! One caller at a time does that, and holds no shard while it waits for its
 //! turn: so nobody waits for each other. It says first how many bytes it will
@@ -9,7 +10,7 @@
 
 use std::{
     pin::pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     task::{self, Poll, Wake},
     thread::{self, Thread},
 };
@@ -57,6 +58,16 @@ pub(super) type Kept<'a> = (Key<'a>, u64);
 /// Does something with the shard of a request, and again when that found no
 /// memory and others have made room. What the answer rests on.
 pub(super) fn with_room<C: Clock, T>(
+    memory: &Memory<C>,
+    request: &Request<'_>,
+    work: impl FnMut(&mut Shard, Context<'_>) -> Result<T, Error>,
+) -> (Result<T, Error>, Sequence) {
+    let (done, rest) = try_with_room(memory, request, work);
+    memory.count_if_full(done.as_ref().err());
+    (done, rest)
+}
+
+fn try_with_room<C: Clock, T>(
     memory: &Memory<C>,
     request: &Request<'_>,
     mut work: impl FnMut(&mut Shard, Context<'_>) -> Result<T, Error>,
@@ -145,9 +156,17 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
 }
 
 impl<C: Clock> Memory<C> {
+    /// Counts a change, alone or in a list, that is refused for want of memory.
+    pub(super) fn count_if_full(&self, error: Option<&Error>) {
+        if matches!(error, Some(Error::MemoryFull { .. })) {
+            self.account.count_refused();
+        }
+    }
+
     /// Whether something was refused only because nobody has made room for it.
     pub(super) fn is_short(&self, error: Option<&Error>) -> bool {
-        self.account.evicts() && matches!(error, Some(Error::MemoryFull { .. }))
+        let may_give = self.account.evicts() || !self.is_close.load(Ordering::Relaxed);
+        may_give && matches!(error, Some(Error::MemoryFull { .. }))
     }
 }
 
@@ -159,7 +178,11 @@ impl<'a, C: Clock> Maker<'a, C> {
             rotation: memory.rotation.lock(),
             claimed: 0,
             barren_at: None,
-            entries_left: memory.eviction_entries_max,
+            entries_left: if memory.account.evicts() {
+                memory.eviction_entries_max
+            } else {
+                0
+            },
             attempts_left: ATTEMPTS,
         }
     }
@@ -195,8 +218,11 @@ impl<'a, C: Clock> Maker<'a, C> {
         let mut number = first.unwrap_or_else(|| self.next());
         let mut barren = 0;
         while !memory.account.has_room() {
-            if barren > memory.shards.len() || self.entries_left == 0 {
+            let evicts = memory.account.evicts();
+            if barren > memory.shards.len() || (evicts && self.entries_left == 0) {
                 self.barren_at = Some(bytes);
+                // Nobody looks again before the sweeper has been there.
+                memory.is_close.store(!evicts, Ordering::Relaxed);
                 break;
             }
             match self.step(number, kept)? {

@@ -94,6 +94,7 @@ pub(super) fn run<C: Clock>(
         let maker = maker.get_or_insert_with(|| Maker::new(memory));
         let first = hashes.first().map(|hash| memory.shard_of(*hash));
         if let Err(error) = maker.make(needs, first, &kept_of(transaction, &hashes)) {
+            memory.count_if_full(Some(&error));
             return (Err(TransactionError::Whole(error)), rest);
         }
     };
@@ -112,7 +113,12 @@ pub(super) fn run<C: Clock>(
             });
             (Ok(transacted), Ok(kept))
         }
-        Err(error) => (Err(error), Err(ticket)),
+        Err(error) => {
+            if let TransactionError::Whole(error) = &error {
+                memory.count_if_full(Some(error));
+            }
+            (Err(error), Err(ticket))
+        }
     };
     let rest = guards.rest();
     guards.release(context.account);

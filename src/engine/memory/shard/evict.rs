@@ -1,4 +1,5 @@
-//! Entries that make room, in steps that each hold the lock for a short time.
+//! Entries that make room, by going or by standing closer together, in steps that
+//! each hold the lock for a short time.
 
 use smallvec::SmallVec;
 
@@ -15,7 +16,7 @@ use crate::{
             place::{Place, record_bytes},
             sieve::Sieve,
         },
-        slab::{Handle, Sparse},
+        slab::{ENTRIES_FEW, Handle, Sparse, Wasteful},
     },
     model::{error::Error, event::EventKind, mutation::Effect},
 };
@@ -125,10 +126,11 @@ impl Shard {
             let shut: SmallVec<[u32; 8]> = keep.iter().map(|it| it.page_number()).collect();
             let hand = self.sieve.as_ref().map(Sieve::hand).unwrap_or_default();
             let is_open = |page| shut.binary_search(&page).is_err();
-            if let Some(sparse) = self.slab.sparsest(hand, is_open) {
+            let may_be_emptied = |it: &Sparse| it.homeless == 0 || *left > 0;
+            if let Some(sparse) = self.slab.sparsest(hand, is_open).filter(may_be_emptied) {
                 let evicted = self.thin_out(sparse, keep, *left, context)?;
                 *left -= evicted;
-                moved = self.move_out(sparse.page, STEP_ENTRIES - evicted) + evicted;
+                moved = self.move_out(sparse.page, STEP_ENTRIES - evicted, false) + evicted;
                 self.slab.trim();
             }
         }
@@ -141,6 +143,20 @@ impl Shard {
         } else {
             Given::Nothing
         })
+    }
+
+    /// One step towards giving back what entries that are gone have left between
+    /// others, where that is most of what there is; whether there may be more to
+    /// do. An entry that stays would else hold a whole page.
+    pub(in crate::engine::memory) fn tidy(&mut self) -> bool {
+        let Some(wasteful) = self.slab.wasteful() else {
+            return false;
+        };
+        let Wasteful { page, is_only } = wasteful;
+        let entries_max = if is_only { ENTRIES_FEW } else { STEP_ENTRIES };
+        let moved = self.move_out(page, entries_max, is_only);
+        self.slab.trim();
+        moved > 0
     }
 
     /// How many bytes more are taken up when a change is made.
@@ -212,14 +228,19 @@ impl Shard {
         Ok(victims.len())
     }
 
-    /// Moves entries of a page to free slots of others, as far as there are any.
-    /// How many.
-    fn move_out(&mut self, page: u32, entries_max: usize) -> usize {
+    /// Moves entries of a page to free slots of others, as far as there are any or
+    /// it `may_grow`. How many.
+    fn move_out(&mut self, page: u32, entries_max: usize, may_grow: bool) -> usize {
         let entries: Handles = self.slab.entries_in(page).take(entries_max).collect();
         let mut moved = 0;
         for old in entries {
             let bytes = record::whole(self.slab.slot(old)).to_vec();
-            let Some(new) = self.slab.insert_elsewhere(page, bytes.len()) else {
+            let room = if may_grow {
+                self.slab.insert_apart(page, bytes.len())
+            } else {
+                self.slab.insert_elsewhere(page, bytes.len())
+            };
+            let Some(new) = room else {
                 break;
             };
             record::copy(&bytes, self.slab.slot_mut(new));

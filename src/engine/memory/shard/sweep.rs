@@ -1,4 +1,5 @@
-//! Removing what has expired, in steps that each hold the lock for a short time.
+//! Removing what has expired, and giving back what it has left, in steps that each
+//! hold the lock for a short time.
 
 use smallvec::SmallVec;
 
@@ -60,6 +61,6 @@ impl Shard {
             self.wheel.trim();
             self.slab.trim();
         }
-        is_done
+        is_done && !self.tidy()
     }
 }

@@ -4,7 +4,7 @@ mod class;
 mod page;
 mod walk;
 
-pub(super) use crate::engine::memory::slab::walk::{Hand, Sparse};
+pub(super) use crate::engine::memory::slab::walk::{ENTRIES_FEW, Hand, Sparse, Wasteful};
 
 use crate::engine::memory::{
     record,
@@ -49,6 +49,8 @@ pub(super) struct Slab {
     // How many classes keep an empty page.
     spares: usize,
     page_bytes: usize,
+    // Whether a slot was freed since no class was found wasteful.
+    may_waste: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +76,7 @@ impl Slab {
             classes: vec![class; class::COUNT].into_boxed_slice(),
             spares: 0,
             page_bytes: 0,
+            may_waste: false,
         }
     }
 
@@ -155,6 +158,7 @@ impl Slab {
 
     /// Frees a slot.
     pub(super) fn remove(&mut self, handle: Handle) {
+        self.may_waste = true;
         let number = handle.page();
         let Some(page) = self.page_mut(number) else {
             return;

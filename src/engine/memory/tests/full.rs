@@ -3,7 +3,13 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::operation::Operation;
+use crate::model::{
+    operation::Operation,
+    transaction::{Transaction, TransactionError},
+};
+
+/// A way to store something.
+type Way = fn(&Memory<HeldClock>, Mutation<'_>) -> Result<(), Error>;
 
 /// Sets keys until one is refused; how many there are.
 pub(super) fn fill(memory: &Memory<HeldClock>, bytes: usize) -> u32 {
@@ -128,6 +134,100 @@ fn a_full_store_refuses_what_grows_it_and_nothing_else() {
     }
     assert_eq!(memory.memory().entries, 0);
     assert_eq!(fill(&memory, 100), count, "as much as before");
+}
+
+/// Fills a store of 4 MiB with entries of 100 bytes, of which one in `every` stays
+/// when all others have expired.
+fn filled_and_expired(every: u32) -> Memory<HeldClock> {
+    let (memory, clock) = store(4 << 20, 4);
+    for number in 0..fill(&memory, 100) {
+        let key = format!("key/{number:08}");
+        if number % every == 0 {
+            touch(&memory, &key, 600_000).unwrap();
+        }
+    }
+    clock.advance(100_000);
+    memory
+}
+
+fn sweep(memory: &Memory<HeldClock>) {
+    for shard in 0..4 {
+        while !sweep::step(memory, shard) {}
+    }
+}
+
+#[test]
+fn one_entry_that_stays_does_not_hold_the_memory_of_its_page() {
+    let memory = filled_and_expired(50);
+    let before = memory.memory();
+    sweep(&memory);
+    let after = memory.memory();
+    assert!(after.slab < before.slab / 20, "{before:?} -> {after:?}");
+    let stay = (0..).map(|nth| format!("key/{:08}", nth * 50));
+    for key in stay.take(usize::try_from(after.entries).unwrap()) {
+        assert_eq!(value_bytes(&memory, &key), Some(100), "{key}");
+    }
+    check(&memory);
+}
+
+#[test]
+fn entries_of_another_size_have_the_room_between_those_that_stay() {
+    let value = [7; 1000];
+    let alone: Way = |memory, set| block(memory.mutate(set)).map(drop);
+    let in_a_list: Way = |memory, set| {
+        let mut answers = block(memory.batch(&[Operation::Mutate(set)], usize::MAX));
+        answers.pop().unwrap().map(drop)
+    };
+    let in_a_transaction: Way = |memory, set| {
+        let operations = [Operation::Mutate(set)];
+        let transaction = Transaction::new(&[], &operations).unwrap();
+        match block(memory.transact(transaction, usize::MAX)) {
+            Ok(_) => Ok(()),
+            Err(TransactionError::Whole(error)) => Err(error),
+            Err(error) => panic!("{error:?}"),
+        }
+    };
+    for way in [alone, in_a_list, in_a_transaction] {
+        // Two of three stay, which is more than the sweeper moves.
+        let (memory, _clock) = store(4 << 20, 4);
+        let count = fill(&memory, 100);
+        for number in (0..count).step_by(3) {
+            delete(&memory, &format!("key/{number:08}")).unwrap();
+        }
+        sweep(&memory);
+        let gone = memory.memory().slab / 3;
+        let mut stored = 0;
+        loop {
+            let name = format!("new/{stored:08}");
+            let set = Change::Set {
+                value: ValueRef::Data(&value),
+                expiry: Expiry::Never,
+                return_previous: false,
+            };
+            let set = Mutation {
+                key: Key::new(&name, 1024).unwrap(),
+                change: set,
+                condition: None,
+            };
+            match way(&memory, set) {
+                Ok(()) => stored += 1,
+                Err(Error::MemoryFull { .. }) => break,
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+        assert!(stored * 1000 > gone * 7 / 10, "{stored} in {gone} bytes");
+        assert_eq!(
+            memory.account.refused(),
+            2,
+            "one each time that it was full"
+        );
+        assert_bounded(&memory);
+        for number in 0..count {
+            let there = value_bytes(&memory, &format!("key/{number:08}"));
+            assert_eq!(there, (number % 3 > 0).then_some(100));
+        }
+        check(&memory);
+    }
 }
 
 #[test]
