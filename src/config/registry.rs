@@ -137,7 +137,7 @@ pub static SETTINGS: &[Setting] = &[
         "Names by which JSON and gRPC-Web may be asked, beside localhost and addresses: a list, or \
          * for all. Not looked at where there is TLS or callers are asked who they are",
     )
-    .or("all from other machines, none from this one"),
+    .or("none on 127.0.0.1 and ::1, else all"),
     access(
         "tls_cert",
         Kind::PathOrNone(place!(tls.cert)),

@@ -5,7 +5,7 @@ use std::{
     convert::Infallible,
     fmt,
     marker::PhantomData,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -162,12 +162,13 @@ impl Door {
         self.gate.kind(path)
     }
 
-    /// The same for one connection, through TLS or in the clear: see
+    /// The same for one connection to `listen`, through TLS or in the clear: see
     /// [`Gate::of_connection`].
     #[must_use]
     pub fn of_connection(
         &self,
         address: SocketAddr,
+        listen: IpAddr,
         is_tls: bool,
         certificate: Option<Arc<[String]>>,
     ) -> Self {
@@ -175,7 +176,7 @@ impl Door {
         let hosts = if is_tls || self.gate.asks_who() {
             Hosts::Any
         } else {
-            self.hosts.of_connection(address.ip())
+            self.hosts.of_listener(listen)
         };
         Self {
             gate: self.gate.of_connection(address, certificate),

@@ -22,9 +22,10 @@ use http::{
 /// is the same ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Hosts {
-    /// From other machines every one, and none from this one, where browsers are.
+    /// None where the server listens for its own machine alone, since a browser runs
+    /// there; else every one, which may be that of a Service or a proxy.
     #[default]
-    Elsewhere,
+    Unlisted,
     /// Every one.
     Any,
     /// These, in lower case and without a port.
@@ -36,11 +37,11 @@ pub enum Hosts {
 pub struct NotOurs;
 
 impl Hosts {
-    /// The same for a connection from `address`.
+    /// The same for a server that listens on `address`.
     #[must_use]
-    pub fn of_connection(&self, address: IpAddr) -> Self {
+    pub fn of_listener(&self, address: IpAddr) -> Self {
         match self {
-            Self::Elsewhere if !address.to_canonical().is_loopback() => Self::Any,
+            Self::Unlisted if !address.to_canonical().is_loopback() => Self::Any,
             hosts => hosts.clone(),
         }
     }
@@ -57,7 +58,7 @@ impl Hosts {
     pub fn takes(&self, host: &str) -> bool {
         let listed: &[String] = match self {
             Self::Any => return true,
-            Self::Elsewhere => &[],
+            Self::Unlisted => &[],
             Self::Listed(listed) => listed,
         };
         let Ok(authority) = host.parse::<Authority>() else {
@@ -94,7 +95,7 @@ fn is_localhost(name: &str) -> bool {
 impl fmt::Display for Hosts {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Elsewhere => Ok(()),
+            Self::Unlisted => Ok(()),
             Self::Any => formatter.write_str("*"),
             Self::Listed(names) => formatter.write_str(&names.join(",")),
         }
@@ -110,7 +111,7 @@ impl FromStr for Hosts {
 
     fn from_str(text: &str) -> Result<Self, NoHosts> {
         match text {
-            "" => return Ok(Self::Elsewhere),
+            "" => return Ok(Self::Unlisted),
             "*" => return Ok(Self::Any),
             _ => {}
         }
@@ -142,7 +143,7 @@ mod tests {
     #[test]
     fn addresses_and_localhost_are_always_ours() {
         let listed: Hosts = "kv.example".parse().unwrap();
-        for hosts in [Hosts::Elsewhere, Hosts::Any, listed] {
+        for hosts in [Hosts::Unlisted, Hosts::Any, listed] {
             for host in [
                 "localhost",
                 "localhost:50051",
@@ -175,29 +176,31 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(listed.take(&asked_by(host)), expected, "{host}");
-            assert!(!Hosts::Elsewhere.take(&asked_by(host)), "{host}");
+            assert!(!Hosts::Unlisted.take(&asked_by(host)), "{host}");
             assert!(Hosts::Any.take(&asked_by(host)), "{host}");
         }
         let absolute = Request::get("http://evil/v1/entries/k").header(HOST, "localhost");
-        assert!(!Hosts::Elsewhere.take(&absolute.body(()).unwrap()));
+        assert!(!Hosts::Unlisted.take(&absolute.body(()).unwrap()));
     }
 
     #[test]
-    fn who_asks_from_another_machine_may_use_any_name_unless_some_are_listed() {
+    fn where_others_reach_it_any_name_will_do_unless_some_are_listed() {
         let listed: Hosts = "kv.example".parse().unwrap();
         for (address, is_near) in [
             ("127.0.0.1", true),
             ("127.1.2.3", true),
             ("::1", true),
             ("::ffff:127.0.0.1", true),
+            ("0.0.0.0", false),
+            ("::", false),
             ("10.0.0.1", false),
             ("2001:db8::1", false),
         ] {
             let address = address.parse().unwrap();
-            let of_connection = Hosts::Elsewhere.of_connection(address);
-            assert_eq!(of_connection.takes("evil"), !is_near, "{address}");
-            assert!(!listed.of_connection(address).takes("evil"), "{address}");
-            assert!(Hosts::Any.of_connection(address).takes("evil"), "{address}");
+            let of_listener = Hosts::Unlisted.of_listener(address);
+            assert_eq!(of_listener.takes("evil"), !is_near, "{address}");
+            assert!(!listed.of_listener(address).takes("evil"), "{address}");
+            assert!(Hosts::Any.of_listener(address).takes("evil"), "{address}");
         }
     }
 

@@ -1,77 +1,139 @@
-//! What comes on a connection, with plain reads answered ahead of hyper.
+//! A connection of HTTP/1.1 as long as it brings nothing but plain reads: they are
+//! answered from the bytes in which they came.
 //!
-//! hyper reads a connection through this, and writes to it by itself. As long as nothing but plain reads
-//! has come, each is answered here, and hyper sees none of them; from the first
-//! byte on that is anything else, hyper sees all and this nothing. So there is
-//! no state of theirs that the two could hold to be different.
+//! From the first byte on that is anything else the connection is hyper's, for
+//! good, and this is not there any more. So there is no state of theirs that the
+//! two could hold to be different.
 
 use std::{
+    cell::RefCell,
     io,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-use crate::{
-    http::plain::Plain,
-    serve::{gathered::Gathered, idle::Asked},
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Instant,
 };
 
-/// What comes on a connection, as hyper is given it.
-#[derive(Debug)]
-pub struct Ahead<T> {
-    stream: Gathered<T>,
-    /// `None`: hyper sees all.
-    plain: Option<Plain>,
-    asked: Asked,
+use crate::http::plain::Plain;
+
+/// How much is read at once.
+const READ_BYTES: usize = 8 << 10;
+
+thread_local! {
+    /// Where the connections of this thread read and write in their turns, so that
+    /// none needs room of its own.
+    static DESK: RefCell<Desk> = RefCell::new(Desk {
+        come: Box::new([0; READ_BYTES]),
+        answers: BytesMut::new(),
+    });
 }
 
-impl<T> Ahead<T> {
-    /// Answers what is plain of what comes on `stream`, if there is anybody to
-    /// do it, and notes it in `asked`.
+struct Desk {
+    come: Box<[u8; READ_BYTES]>,
+    answers: BytesMut,
+}
+
+/// A connection that has brought nothing but plain reads.
+#[derive(Debug)]
+pub struct Ahead<'a, T> {
+    stream: &'a mut T,
+    plain: Plain,
+    /// Answers that have yet to be taken.
+    unsent: BytesMut,
+    /// TLS keeps what the system did not take.
+    is_flushed: bool,
+    /// What has come that is anything else.
+    rest: Option<Bytes>,
+    /// When something was answered last.
+    answered: Option<Instant>,
+}
+
+impl<'a, T: AsyncRead + AsyncWrite + Unpin> Ahead<'a, T> {
+    /// Nothing has come on `stream` yet; `plain` answers what does.
     #[must_use]
-    pub const fn new(stream: Gathered<T>, plain: Option<Plain>, asked: Asked) -> Self {
+    pub fn new(stream: &'a mut T, plain: Plain) -> Self {
         Self {
             stream,
             plain,
-            asked,
+            unsent: BytesMut::new(),
+            is_flushed: true,
+            rest: None,
+            answered: None,
         }
     }
-}
 
-impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Ahead<T> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let Self {
-            stream,
-            plain,
-            asked,
-        } = self.get_mut();
-        let before = buffer.filled().len();
+    /// When something was answered last; `None`: never.
+    #[must_use]
+    pub const fn answered(&self) -> Option<Instant> {
+        self.answered
+    }
+
+    /// Answers what comes, until something else does: that, or nothing at the
+    /// end of the stream. All answers have left then.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn poll_else(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
         loop {
-            ready!(Pin::new(&mut *stream).poll_read(context, buffer))?;
-            let come = buffer.filled().get(before..).unwrap_or_default();
-            let Some(reads) = plain else {
-                return Poll::Ready(Ok(()));
-            };
-            let answered = stream.add(|answers| reads.answer(come, answers));
-            let answered = answered.unwrap_or_default();
-            if answered > 0 {
-                asked.note();
+            ready!(self.poll_sent(context))?;
+            if let Some(rest) = self.rest.take() {
+                return Poll::Ready(Ok(rest));
             }
-            let left = come.len() - answered;
-            if left > 0 || answered == 0 {
-                *plain = None;
-                let filled = buffer.filled_mut();
-                filled.copy_within(before + answered.., before);
-                buffer.set_filled(before + left);
-                return Poll::Ready(Ok(()));
-            }
-            buffer.set_filled(before);
+            ready!(DESK.with_borrow_mut(|desk| self.poll_answer(desk, context)))?;
         }
+    }
+
+    /// Lets all answers leave.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn poll_sent(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.unsent.is_empty() {
+            let count = ready!(Pin::new(&mut *self.stream).poll_write(context, &self.unsent))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.unsent.advance(count);
+        }
+        self.unsent = BytesMut::new();
+        if !self.is_flushed {
+            ready!(Pin::new(&mut *self.stream).poll_flush(context))?;
+            self.is_flushed = true;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Answers what comes next.
+    fn poll_answer(&mut self, desk: &mut Desk, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Desk { come, answers } = desk;
+        let mut come = ReadBuf::new(&mut **come);
+        ready!(Pin::new(&mut *self.stream).poll_read(context, &mut come))?;
+        let come = come.filled();
+        answers.clear();
+        let answered = self.plain.answer(come, answers);
+        if answered > 0 {
+            self.answered = Some(Instant::now());
+            self.is_flushed = false;
+        }
+        if answered == 0 || answered < come.len() {
+            let rest = come.get(answered..).unwrap_or_default();
+            self.rest = Some(Bytes::copy_from_slice(rest));
+        }
+        let taken = if answers.is_empty() {
+            0
+        } else {
+            match Pin::new(&mut *self.stream).poll_write(context, answers)? {
+                Poll::Ready(count) => count,
+                Poll::Pending => 0,
+            }
+        };
+        // Mostly nothing.
+        let unsent = answers.get(taken..).unwrap_or_default();
+        self.unsent.extend_from_slice(unsent);
+        Poll::Ready(Ok(()))
     }
 }

@@ -71,11 +71,14 @@ impl<S> Context<S> {
     /// The same for one connection from `address`, whose client may have a
     /// certificate.
     fn of_connection<T>(self, address: SocketAddr, looked: &Looked<T>) -> Self {
+        let listen = self.config.listen.ip();
         let is_tls = matches!(looked.line(), Line::Tls(_));
         let certificate = looked.line().certificate();
         Self {
             gate: self.gate.of_connection(address, certificate.clone()),
-            door: self.door.of_connection(address, is_tls, certificate),
+            door: self
+                .door
+                .of_connection(address, listen, is_tls, certificate),
             ..self
         }
     }

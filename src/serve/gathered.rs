@@ -61,13 +61,6 @@ impl<T: AsyncWrite + Unpin> Gathered<T> {
         self.0.lock().poll_send(context)
     }
 
-    /// Adds what `write` gives to what is gathered, if there is room for more.
-    pub fn add<R>(&self, write: impl FnOnce(&mut BytesMut) -> R) -> Option<R> {
-        let mut inner = self.0.lock();
-        let has_room = inner.bytes.len() < GATHERED_BYTES_MAX;
-        has_room.then(|| write(inner.begun(0)))
-    }
-
     /// The same at the end of a turn of the connection, which goes on unless
     /// nothing can be written to it.
     ///

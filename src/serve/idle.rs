@@ -1,87 +1,73 @@
-//! When a connection over HTTP/1.1 on which nothing is asked is given up.
+//! When a connection over HTTP/1.1 on which nothing is asked is given up, as long
+//! as hyper does not tell.
 
 use std::{
     pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-    time::{Duration, Instant},
+    task::{Context, Poll},
+    time::Duration,
 };
 
-use hyper::rt::{Sleep, Timer};
-use parking_lot::Mutex;
-use tokio::time;
+use tokio::time::Instant;
 
-use crate::serve::turns::Wait;
+use crate::serve::{config::Config, turns::Wait};
 
-/// When something was asked last on a connection. A clone is the same.
-#[derive(Clone, Debug, Default)]
-pub struct Asked(Arc<Mutex<Option<time::Instant>>>);
-
-/// The timer by which hyper waits for the head of a request. It goes off only
-/// when nothing was answered ahead of hyper for as long either.
-#[derive(Clone, Debug)]
-pub struct Idle {
-    wait: Duration,
-    asked: Asked,
-}
-
-/// One wait of it.
+/// Waits for what is asked on one connection.
 #[derive(Debug)]
-struct Waiting {
+pub struct Idle {
     wait: Wait,
-    idle: Idle,
+    wait_max: Duration,
+    has_asked: bool,
 }
 
-impl Asked {
-    /// It is now.
-    pub fn note(&self) {
-        *self.0.lock() = Some(time::Instant::now());
-    }
-
-    /// When that was; `None`: never.
-    #[must_use]
-    pub fn last(&self) -> Option<time::Instant> {
-        *self.0.lock()
-    }
+/// Nothing was asked for too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silent {
+    /// Ever.
+    FromTheFirst,
+    /// Since something was.
+    SinceTheLast,
 }
 
 impl Idle {
-    /// Goes off so long after the last that was noted in `asked`.
+    /// On a connection that begins now.
     #[must_use]
-    pub const fn new(wait: Duration, asked: Asked) -> Self {
-        Self { wait, asked }
-    }
-}
-
-impl Timer for Idle {
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
-        self.sleep_until(self.now() + duration)
-    }
-
-    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        Box::pin(Waiting {
-            wait: Wait::until(deadline.into()),
-            idle: self.clone(),
-        })
+    pub fn new(config: &Config) -> Self {
+        let first = Duration::from_millis(config.handshake_ms_max);
+        Self {
+            wait: Wait::until(Instant::now() + first),
+            wait_max: Duration::from_millis(config.http1_idle_ms_max),
+            has_asked: false,
+        }
     }
 
-    fn now(&self) -> Instant {
-        time::Instant::now().into_std()
+    /// Whether something was asked before the last look.
+    #[must_use]
+    pub const fn has_asked(&self) -> bool {
+        self.has_asked
     }
-}
 
-impl Sleep for Waiting {}
-
-impl Future for Waiting {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let Self { wait, idle } = self.get_mut();
+    /// Ready when nothing has been asked for too long; `last` is when something
+    /// was, if ever.
+    pub fn poll_silent(
+        &mut self,
+        last: Option<Instant>,
+        context: &mut Context<'_>,
+    ) -> Poll<Silent> {
+        let until = last.map(|last| last + self.wait_max);
+        if let Some(until) = until.filter(|_| !self.has_asked) {
+            self.has_asked = true;
+            self.wait.reset(until);
+        }
         loop {
-            ready!(Pin::new(&mut *wait).poll(context));
-            match idle.asked.last().map(|last| last + idle.wait) {
-                Some(later) if later > wait.deadline() => wait.reset(later),
-                _ => return Poll::Ready(()),
+            if Pin::new(&mut self.wait).poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            match until {
+                None => return Poll::Ready(Silent::FromTheFirst),
+                Some(until) if until <= self.wait.deadline() => {
+                    return Poll::Ready(Silent::SinceTheLast);
+                }
+                Some(until) => self.wait.reset(until),
             }
         }
     }
@@ -89,23 +75,40 @@ impl Future for Waiting {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::{Instant, advance};
+    use std::future::poll_fn;
+
+    use tokio::time::advance;
 
     use super::*;
 
-    const WAIT: Duration = Duration::from_mins(1);
+    async fn silent(idle: &mut Idle, last: Option<Instant>) -> Silent {
+        poll_fn(|context| idle.poll_silent(last, context)).await
+    }
 
     #[tokio::test(start_paused = true)]
-    async fn it_goes_off_so_long_after_what_was_asked_last() {
-        let (began, asked) = (Instant::now(), Asked::default());
-        let idle = Idle::new(WAIT, asked.clone());
-        let waiting = tokio::spawn(idle.sleep(WAIT));
-        tokio::task::yield_now().await;
-        advance(WAIT / 2).await;
-        asked.note();
-        waiting.await.unwrap();
-        assert_eq!(began.elapsed(), WAIT * 3 / 2);
-        Idle::new(WAIT, Asked::default()).sleep(WAIT).await;
-        assert_eq!(began.elapsed(), WAIT * 5 / 2);
+    async fn it_is_told_so_long_after_what_was_asked_last() {
+        for (first_ms, idle_ms) in [(1000, 60_000), (60_000, 1000)] {
+            let config = Config {
+                handshake_ms_max: first_ms,
+                http1_idle_ms_max: idle_ms,
+                ..Config::default()
+            };
+            let began = Instant::now();
+            let mut idle = Idle::new(&config);
+            assert_eq!(silent(&mut idle, None).await, Silent::FromTheFirst);
+            assert_eq!(began.elapsed(), Duration::from_millis(first_ms));
+            let mut idle = Idle::new(&config);
+            advance(Duration::from_millis(500)).await;
+            let last = Instant::now();
+            for _ in 0..3 {
+                let now = Some(Instant::now());
+                let polled = poll_fn(|context| Poll::Ready(idle.poll_silent(now, context)));
+                assert!(polled.await.is_pending());
+                advance(Duration::from_millis(idle_ms - 1)).await;
+            }
+            let last = last + Duration::from_millis((idle_ms - 1) * 2);
+            assert_eq!(silent(&mut idle, Some(last)).await, Silent::SinceTheLast);
+            assert_eq!(last.elapsed(), Duration::from_millis(idle_ms));
+        }
     }
 }

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// How long a connection that has to go may take to send what it still has.
-const LEAVE: Duration = Duration::from_secs(1);
+pub const LEAVE: Duration = Duration::from_secs(1);
 
 /// What a connection that was ended in order is still sent is read for so long,
 /// and so much of it.
@@ -113,6 +113,23 @@ impl Life {
         let last = poll_fn(|context| turn(connection.as_mut(), context));
         let _ = timeout(LEAVE, last).await;
         Ended::Abandoned
+    }
+
+    /// Drives a connection on which all is answered at once, turn by turn, to its
+    /// end; `None`: it has to go.
+    pub async fn drive_quick<R>(
+        &self,
+        mut turn: impl FnMut(&mut Context<'_>) -> Poll<R>,
+    ) -> Option<R> {
+        let leave: Pin<Box<dyn Future<Output = Order> + Send + '_>> = Box::pin(self.leave());
+        let mut orders: FuturesUnordered<_> = [leave].into_iter().collect();
+        poll_fn(|context| {
+            if let Poll::Ready(ended) = turn(context) {
+                return Poll::Ready(Some(ended));
+            }
+            orders.poll_next_unpin(context).map(|_| None)
+        })
+        .await
     }
 
     /// What the connection is told to do. Asked for in each turn, which costs

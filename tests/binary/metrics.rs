@@ -32,7 +32,7 @@ fn page(address: &str) -> String {
 fn ask(address: impl ToSocketAddrs, method: &str, path: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let length = body.len();
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: server\r\nConnection: close");
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close");
     write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -179,7 +179,7 @@ async fn requests_over_http_are_told_by_route_and_status_and_never_by_key() {
     }
     // One that hyper does not see.
     let mut stream = TcpStream::connect(server.address()).unwrap();
-    let plain = b"GET /v1/entries/secret HTTP/1.1\r\nHost: server\r\n\r\n";
+    let plain = b"GET /v1/entries/secret HTTP/1.1\r\nHost: localhost\r\n\r\n";
     stream.write_all(plain).unwrap();
     stream.read_exact(&mut [0; 15]).unwrap();
     let lines = [

@@ -44,7 +44,7 @@ async fn body_that_is_no_message_is_malformed() {
 
 #[tokio::test]
 async fn compressed_message_is_refused_by_name() {
-    let request = Request::post(format!("http://server{GET}"))
+    let request = Request::post(format!("http://localhost{GET}"))
         .header("content-type", "application/grpc")
         .header("grpc-encoding", "gzip")
         .body(())
@@ -63,19 +63,19 @@ async fn other_content_type_is_415() {
         "application/grpc-web+json",
         "application/grpc+protoplasm",
     ] {
-        let request = Request::post(format!("http://server{GET}"))
+        let request = Request::post(format!("http://localhost{GET}"))
             .header("content-type", content_type)
             .body(())
             .unwrap();
         assert_eq!(answer(request, "{}").await.status, 415, "{content_type}");
     }
-    let none = Request::post(format!("http://server{GET}"));
+    let none = Request::post(format!("http://localhost{GET}"));
     assert_eq!(answer(none.body(()).unwrap(), "").await.status, 415);
 }
 
 #[tokio::test]
 async fn other_method_is_405() {
-    let request = Request::put(format!("http://server{GET}"))
+    let request = Request::put(format!("http://localhost{GET}"))
         .header("content-type", "application/grpc")
         .body(())
         .unwrap();

@@ -87,3 +87,10 @@ async fn names_that_are_listed_may_be_asked_by_and_a_star_lists_all() {
         assert_eq!(local.status, StatusCode::OK);
     }
 }
+
+#[tokio::test]
+async fn where_others_reach_the_server_its_name_may_be_any() {
+    let server = Server::start(|limits| limits.serve.listen = ([0, 0, 0, 0], 0).into());
+    let stored = ask(&server, "PUT", "/v1/entries/k", &[FOREIGN]).await;
+    assert_eq!(stored.status, StatusCode::OK);
+}
