@@ -60,17 +60,30 @@ pub(crate) async fn attempts<M: Rpc>(
     deadline: Instant,
 ) -> Result<M::Response, Error> {
     let repeatable = !lacks_ids(&mut message);
-    let mut backoff = Backoff::new(client.config().retry);
-    loop {
+    let attempt = || {
         let mut request = client.request(message.clone());
         request.set_timeout(deadline.saturating_duration_since(Instant::now()));
-        let sent = timeout_at(deadline, M::send(client.stubs(), request)).await;
-        let error = match sent {
-            Ok(Ok(response)) => {
+        let sent = M::send(client.stubs(), request);
+        async { Ok(sent.await?.into_inner()) }
+    };
+    again(client, repeatable, deadline, attempt).await
+}
+
+/// Attempts something until it is answered; once, unless it is `repeatable`.
+pub(crate) async fn again<T, F: Future<Output = Result<T, Error>>>(
+    client: &Client,
+    repeatable: bool,
+    deadline: Instant,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, Error> {
+    let mut backoff = Backoff::new(client.config().retry);
+    loop {
+        let error = match timeout_at(deadline, attempt()).await {
+            Ok(Ok(answer)) => {
                 client.throttle().answered();
-                return Ok(response.into_inner());
+                return Ok(answer);
             }
-            Ok(Err(status)) => Error::from(status),
+            Ok(Err(error)) => error,
             Err(_) => return Err(Error::deadline()),
         };
         if !error.is_unavailable() {

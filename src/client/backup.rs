@@ -3,15 +3,20 @@
 use std::{future::IntoFuture, pin::Pin, time::SystemTime};
 
 use bytes::Bytes;
-use tokio::time::timeout_at;
 use tonic::Streaming;
 
 use crate::{
-    client::{Client, attempt::deadline, entry::time, error::Error},
+    client::{
+        Client,
+        attempt::{again, deadline},
+        entry::time,
+        error::Error,
+    },
     proto as pb,
 };
 
-/// A backup that is to be begun, by awaiting it.
+/// A backup that is to be begun, by awaiting it; again, as long as the server
+/// cannot be reached.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is done before it is awaited"]
 pub struct BackupCall {
@@ -62,15 +67,17 @@ impl BackupCall {
     }
 
     async fn begin(self) -> Result<Backup, Error> {
-        let mut stubs = self.client.stubs();
-        let request = self.client.request(pb::BackupRequest {});
-        let opening = async {
-            let mut parts = stubs.admin.backup(request).await?.into_inner();
-            let first = parts.message().await?.ok_or_else(cut_off)?;
-            Ok::<_, Error>((parts, first))
+        let open = || {
+            let mut stubs = self.client.stubs();
+            let request = self.client.request(pb::BackupRequest {});
+            async move {
+                let mut parts = stubs.admin.backup(request).await?.into_inner();
+                let first = parts.message().await?.ok_or_else(cut_off)?;
+                Ok((parts, first))
+            }
         };
-        let opened = timeout_at(deadline(&self.client, None), opening).await;
-        let (parts, first) = opened.map_err(|_| Error::deadline())??;
+        let until = deadline(&self.client, None);
+        let (parts, first) = again(&self.client, true, until, open).await?;
         Ok(Backup {
             parts,
             entries_total: first.entries_total,

@@ -129,10 +129,10 @@ pub fn identified(credentials: Credentials, typed: &ArgMatches) -> Result<Creden
     }
 }
 
-/// Whether answers are to be JSON.
+/// Whether answers are to be JSON; not where there is no such flag.
 #[must_use]
 pub fn json(typed: &ArgMatches) -> bool {
-    typed.get_flag(JSON)
+    matches!(typed.try_get_one(JSON), Ok(Some(true)))
 }
 
 /// Asks the server that was chosen.

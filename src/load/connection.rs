@@ -6,7 +6,7 @@ use std::{
     io,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -22,7 +22,7 @@ use tokio::{
     sync::Mutex,
     time::{sleep, timeout},
 };
-use tonic::{body::Body, metadata::MetadataMap};
+use tonic::{Code, Status, body::Body, metadata::MetadataMap};
 use tower::Service;
 
 use crate::{
@@ -162,6 +162,16 @@ where
     Ok(sender)
 }
 
+/// What a call fails with that the connection did not carry.
+fn lost(error: hyper::Error) -> Status {
+    let what = format!("the connection was lost: {error}");
+    let status = Status::from_error(Box::new(error));
+    match status.code() {
+        Code::Unknown => Status::unavailable(what),
+        _ => status,
+    }
+}
+
 /// What a call says in `authorization`, if anything.
 fn bearer(credentials: &Credentials) -> Option<HeaderValue> {
     let mut metadata = MetadataMap::new();
@@ -172,11 +182,13 @@ fn bearer(credentials: &Credentials) -> Option<HeaderValue> {
 
 impl Service<Request<Body>> for Wire {
     type Response = Response<Incoming>;
-    type Error = hyper::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+    type Error = Status;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Status>> + Send>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(ready!(self.sender.poll_ready(context)))
+    // What becomes of a lost connection, the call itself says: the stub would tell
+    // it as an error that nobody knows.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
@@ -184,6 +196,7 @@ impl Service<Request<Body>> for Wire {
             let headers = request.headers_mut();
             headers.insert(header::AUTHORIZATION, bearer.clone());
         }
-        Box::pin(self.sender.send_request(request))
+        let sent = self.sender.send_request(request);
+        Box::pin(async move { sent.await.map_err(lost) })
     }
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout};
-use tonic::{Code, Status};
+use tonic::Status;
 
 use crate::{
     client::error::Error,
@@ -67,7 +67,8 @@ impl Caller {
             Ok(Err(status)) => Error::from(status),
             Err(_) => Error::deadline(),
         };
-        if error.code() != Code::Unavailable {
+        // Who was answered by the server has still a connection to it.
+        if error.reason().is_some() {
             *kept = Some(stub);
         }
         (label, Outcome::refused(&error, operations))

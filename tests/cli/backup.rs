@@ -5,6 +5,7 @@ use std::{
     fmt::Write as _,
     fs,
     io::{Read, Write as _},
+    os::unix::fs::MetadataExt,
     path::Path,
     process::{Command, Stdio},
 };
@@ -153,28 +154,52 @@ fn what_is_there_is_not_written_over() {
 }
 
 #[tokio::test]
-async fn a_damaged_backup_is_refused_and_makes_no_store() {
+async fn a_backup_that_is_damaged_or_cut_short_makes_no_store() {
     let (kv, folder) = (filled(), Folder::new());
     let (file, dir) = (folder.path("b"), folder.path("d"));
     kv.done(&["backup", &file]);
-    let mut bytes = fs::read(&file).unwrap();
-    let middle = bytes.len() / 2;
+    let whole = fs::read(&file).unwrap();
+    let middle = whole.len() / 2;
+    let (damaged, cut) = (folder.path("damaged"), folder.path("cut"));
+    let mut bytes = whole.clone();
     bytes[middle] ^= 1;
-    fs::write(&file, bytes).unwrap();
-    for arguments in [
-        &["restore", &file, "--data-dir", &dir][..],
-        &["restore", &file, "--dry-run"],
-    ] {
-        let refused = run(arguments);
+    fs::write(&damaged, bytes).unwrap();
+    fs::write(&cut, &whole[..middle]).unwrap();
+    for bad in [&damaged, &cut] {
+        for arguments in [
+            &["restore", bad, "--data-dir", &dir][..],
+            &["restore", bad, "--dry-run"],
+        ] {
+            let refused = run(arguments);
+            assert_eq!(refused.code, 1, "{refused:?}");
+            assert!(refused.error.contains("is damaged at byte"), "{refused:?}");
+        }
+        // Nothing of it is left, and no server takes it for a new store.
+        assert_eq!(folder.names("d"), ["lock", "restoring"]);
+        let refused = run(&["serve", "--data-dir", &dir, "--listen", "127.0.0.1:0"]);
         assert_eq!(refused.code, 1, "{refused:?}");
-        assert!(refused.error.contains("is damaged at byte"), "{refused:?}");
+        let told = "was not restored into";
+        assert!(refused.error.contains(told), "{refused:?}");
     }
-    assert_eq!(folder.names("d"), ["lock"], "nothing of it is left");
+    run(&["restore", &file, "--data-dir", &dir]);
+    assert_eq!(serve(&dir).await.done(&["list"]), kv.done(&["list"]));
+}
+
+#[tokio::test]
+async fn what_is_stored_can_be_read_by_its_owner_alone() {
+    let (kv, folder) = (filled(), Folder::new());
+    let (file, dir) = (folder.path("b"), folder.path("above/d"));
+    kv.done(&["backup", &file]);
+    run(&["restore", &file, "--data-dir", &dir]);
+    drop(serve(&dir).await);
+    let mode = |path: &str| fs::metadata(folder.path(path)).unwrap().mode() & 0o777;
     assert_eq!(
-        serve(&dir).await.done(&["list"]),
-        "",
-        "and it is an empty store"
+        (mode("b"), mode("above"), mode("above/d")),
+        (0o600, 0o700, 0o700)
     );
+    for name in folder.names("above/d") {
+        assert_eq!(mode(&format!("above/d/{name}")), 0o600, "{name}");
+    }
 }
 
 #[tokio::test]

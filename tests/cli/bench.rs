@@ -131,9 +131,14 @@ fn a_server_that_goes_away_is_told_and_a_signal_ends_the_run() {
             }
         };
         until(|line| line.ends_with("  0 failed") && !line.contains("%  0 operations"));
+        let address = kv.server().address().to_string();
         // Whoever is dropped is killed.
         drop(kv);
         until(|line| line.ends_with(" failed") && !line.ends_with("  0 failed"));
+        until(|line| line.ends_with(" failed") && line.contains("%  0 operations"));
+        let again = Program::new(&["serve"]).variable("NANOKV_LISTEN", &address);
+        let _again = again.serve();
+        until(|line| line.ends_with(" failed") && !line.contains("%  0 operations"));
         let running_pid = Pid::from_child(&running);
         kill_process(running_pid, Signal::INT).unwrap();
         let ended = running.wait_with_output().unwrap();

@@ -18,9 +18,14 @@ fn a_server_that_is_not_there_has_a_code_of_its_own() {
     for command in [
         &["get", "a"][..],
         &["set", "a", "1"],
+        &["del", "a"],
+        &["incr", "a"],
+        &["touch", "a"],
         &["list"],
         &["delete-range", "--all", "--yes"],
         &["watch"],
+        &["export", "-"],
+        &["backup", "-"],
         &["bench"],
     ] {
         let server = ["--address", &address, "--timeout-ms", "1000"];

@@ -50,8 +50,8 @@ pub struct Restored {
 /// changes a second: see [`Version::before_all`].
 ///
 /// # Errors
-/// [`Error`]: the directory is not a store, and what was put into it is removed
-/// again.
+/// [`Error`]: the directory opens as no store until a restore into it has come to
+/// its end, or it is removed.
 pub fn restore(
     config: &Config,
     (store_id, now): (&str, UnixMillis),
@@ -88,8 +88,9 @@ pub(super) fn restore_on(
     clear(&**disk)?;
     let restored = write(disk, config, made, reader, progress);
     if restored.is_err() {
-        // What cannot be removed stays behind the mark.
-        drop(clear(&**disk).and_then(|()| unmark(&**disk)));
+        // Its files; the mark stays, or the directory would be one in which a
+        // server begins an empty store.
+        drop(clear(&**disk));
         return restored;
     }
     unmark(&**disk)?;

@@ -1,9 +1,9 @@
 //! Files of the system.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io,
-    os::unix::fs::FileExt,
+    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -13,6 +13,10 @@ use crate::engine::journal::{
     disk::{Disk, DiskFile},
     error::OpenError,
 };
+
+/// What is stored is its owner's alone.
+const DIRECTORY_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
 
 /// The file that is locked while a process has the directory.
 const LOCK: &str = "lock";
@@ -46,6 +50,7 @@ impl RealDisk {
             .create(true)
             .truncate(false)
             .write(true)
+            .mode(FILE_MODE)
             .open(dir.join(LOCK))
             .map_err(failed("open the lock of"))?;
         match lock.try_lock() {
@@ -71,7 +76,10 @@ impl RealDisk {
 fn make(dir: &Path) -> io::Result<()> {
     let is_missing = |it: &&Path| !it.as_os_str().is_empty() && !it.is_dir();
     let missing: Vec<_> = dir.ancestors().take_while(is_missing).collect();
-    fs::create_dir_all(dir)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(DIRECTORY_MODE)
+        .create(dir)?;
     for made in missing {
         let above = made.parent().filter(|above| !above.as_os_str().is_empty());
         File::open(above.unwrap_or(Path::new(".")))?.sync_all()?;
@@ -97,6 +105,7 @@ impl Disk for RealDisk {
             .write(true)
             .create(true)
             .truncate(true)
+            .mode(FILE_MODE)
             .open(self.path(name))?;
         Ok(Arc::new(RealFile(file)))
     }
