@@ -233,7 +233,7 @@ impl Door {
     #[must_use]
     pub fn plain(&self, peer: Peer) -> Option<Plain> {
         let is_open = self.gate.is_open(peer) && *self.origins() == Origins::None;
-        is_open.then(|| Plain::new(self.clone(), self.hosts.clone()))
+        is_open.then(|| Plain::new(self.clone()))
     }
 
     /// Answers a plain read, behind what is in `answers`; false where it cannot

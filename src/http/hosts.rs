@@ -12,11 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use http::{
-    Request,
-    header::HOST,
-    uri::{Authority, Uri},
-};
+use http::{Request, header::HOST, uri::Authority};
 
 /// The names by which requests may ask, beside `localhost` and addresses. A clone
 /// is the same ones.
@@ -49,13 +45,18 @@ impl Hosts {
     /// Whether a request may ask by the name that it does. One without a name comes
     /// from no browser.
     #[must_use]
-    pub fn take<B>(&self, request: &Request<B>) -> bool {
-        *self == Self::Any || host(request).is_none_or(|host| self.takes(host))
+    pub fn permit<B>(&self, request: &Request<B>) -> bool {
+        match host(request) {
+            _ if *self == Self::Any => true,
+            Some(host) => host.is_empty() || self.permit_name(host),
+            // What is no text is no name of ours.
+            None => !request.headers().contains_key(HOST),
+        }
     }
 
     /// Whether a request may ask by `host`, which may end with a port.
     #[must_use]
-    pub fn takes(&self, host: &str) -> bool {
+    pub fn permit_name(&self, host: &str) -> bool {
         let listed: &[String] = match self {
             Self::Any => return true,
             Self::Unlisted => &[],
@@ -65,6 +66,12 @@ impl Hosts {
             return false;
         };
         let name = authority.host();
+        let behind = host.strip_prefix(name);
+        if !behind.is_some_and(|behind| behind.is_empty() || behind.starts_with(':')) {
+            return false;
+        }
+        // A dot at the end says that a name is whole.
+        let name = name.strip_suffix('.').unwrap_or(name);
         is_address(name)
             || is_localhost(name)
             || listed.iter().any(|it| name.eq_ignore_ascii_case(it))
@@ -126,11 +133,13 @@ impl FromStr for Hosts {
 /// Whether it is a name alone, without a port or anything else.
 fn is_name(text: &str) -> bool {
     let sign = |sign: char| sign.is_ascii_alphanumeric() || ['-', '.', '_'].contains(&sign);
-    !text.is_empty() && text.chars().all(sign) && text.parse::<Uri>().is_ok()
+    text.chars().all(sign) && text.parse::<Authority>().is_ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     fn asked_by(header: &str) -> Request<()> {
@@ -147,6 +156,8 @@ mod tests {
             for host in [
                 "localhost",
                 "localhost:50051",
+                "localhost.",
+                "",
                 "LocalHost",
                 "a.localhost:1",
                 "127.0.0.1:50051",
@@ -154,9 +165,9 @@ mod tests {
                 "[::1]:50051",
                 "[fe80::1]",
             ] {
-                assert!(hosts.take(&asked_by(host)), "{host} {hosts:?}");
+                assert!(hosts.permit(&asked_by(host)), "{host} {hosts:?}");
             }
-            assert!(hosts.take(&Request::get("/").body(()).unwrap()));
+            assert!(hosts.permit(&Request::get("/").body(()).unwrap()));
         }
     }
 
@@ -166,21 +177,25 @@ mod tests {
         for (host, expected) in [
             ("kv.example", true),
             ("kv.Example:50051", true),
+            ("kv.example.", true),
             ("other", true),
             ("kv.example.evil", false),
             ("evil.kv.example", false),
             ("localhost.evil", false),
             ("127.0.0.1.evil", false),
             ("[evil]", false),
+            ("[::1]evil", false),
             ("kv.example@evil", false),
-            ("", false),
         ] {
-            assert_eq!(listed.take(&asked_by(host)), expected, "{host}");
-            assert!(!Hosts::Unlisted.take(&asked_by(host)), "{host}");
-            assert!(Hosts::Any.take(&asked_by(host)), "{host}");
+            assert_eq!(listed.permit(&asked_by(host)), expected, "{host}");
+            assert!(!Hosts::Unlisted.permit(&asked_by(host)), "{host}");
+            assert!(Hosts::Any.permit(&asked_by(host)), "{host}");
         }
+        let no_text = HeaderValue::from_bytes(b"\xe9vil").unwrap();
+        let no_text = Request::get("/").header(HOST, no_text).body(()).unwrap();
+        assert!(!Hosts::Unlisted.permit(&no_text));
         let absolute = Request::get("http://evil/v1/entries/k").header(HOST, "localhost");
-        assert!(!Hosts::Unlisted.take(&absolute.body(()).unwrap()));
+        assert!(!Hosts::Unlisted.permit(&absolute.body(()).unwrap()));
     }
 
     #[test]
@@ -198,9 +213,15 @@ mod tests {
         ] {
             let address = address.parse().unwrap();
             let of_listener = Hosts::Unlisted.of_listener(address);
-            assert_eq!(of_listener.takes("evil"), !is_near, "{address}");
-            assert!(!listed.of_listener(address).takes("evil"), "{address}");
-            assert!(Hosts::Any.of_listener(address).takes("evil"), "{address}");
+            assert_eq!(of_listener.permit_name("evil"), !is_near, "{address}");
+            assert!(
+                !listed.of_listener(address).permit_name("evil"),
+                "{address}"
+            );
+            assert!(
+                Hosts::Any.of_listener(address).permit_name("evil"),
+                "{address}"
+            );
         }
     }
 

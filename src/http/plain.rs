@@ -49,11 +49,11 @@ struct Reader {
 
 impl Plain {
     /// Those that are let in at `door`, where nobody is looked at.
-    pub(super) fn new(door: Door, hosts: Hosts) -> Self {
+    pub(super) fn new(door: Door) -> Self {
         Self {
-            door,
+            reader: Reader::of(door.hosts().clone()),
             date: Date::default(),
-            reader: Reader::of(hosts),
+            door,
         }
     }
 
@@ -126,7 +126,9 @@ fn said(behind: &[u8], hosts: &Hosts) -> Option<usize> {
         if name.eq_ignore_ascii_case(b"host") {
             hosts_named += 1;
             // Another name is refused, and why.
-            str::from_utf8(value).ok().filter(|it| hosts.takes(it))?;
+            str::from_utf8(value)
+                .ok()
+                .filter(|it| hosts.permit_name(it))?;
         }
         if !changes_nothing(name, value) {
             return None;

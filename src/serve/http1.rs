@@ -3,7 +3,7 @@
 
 use std::{
     future::poll_fn,
-    io::Cursor,
+    io,
     pin::{Pin, pin},
     sync::{
         Arc,
@@ -17,24 +17,20 @@ use bytes::Bytes;
 use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::{
-    io::{AsyncReadExt, join},
-    time::timeout,
-};
+use tokio::{io::join, time::Instant};
 use tonic::{body::Body, codegen::StdError};
 
 use crate::{
     gate::call::Peer,
     serve::{
-        ahead::Ahead,
+        ahead::{Ahead, Behind, Left},
         config::Config,
         connection::{Carrier, Context, Services},
         counted::Counted,
         gathered::Gathered,
-        idle::{Idle, Silent},
-        life::{Ended, LEAVE, Life, linger},
+        life::{Ended, Life, linger},
         preface::Looked,
-        turns::Turns,
+        turns::{Turns, Wait},
         unread::Unread,
         wires::Wires,
     },
@@ -42,9 +38,6 @@ use crate::{
 
 /// The least that hyper reads with.
 const BUFFER_BYTES_MIN: usize = 8 << 10;
-
-/// How a connection ends on which nothing was ever asked.
-const SILENT: &str = "asked nothing in time";
 
 /// Serves one connection of `peer` until it ends.
 pub async fn serve<S: Services, T: Carrier>(context: Context<S>, looked: Looked<T>, peer: Peer) {
@@ -56,13 +49,18 @@ pub async fn serve<S: Services, T: Carrier>(context: Context<S>, looked: Looked<
     } = context;
     let life = Life::new(&config, gate.state(), peer);
     let unread_max = Duration::from_millis(config.stream_unread_ms_max);
+    let idle_max = Duration::from_millis(config.http1_idle_ms_max);
+    let handshake_max = Duration::from_millis(config.handshake_ms_max);
+    let mut handshake = Wait::until(Instant::now() + handshake_max);
     let mut stream = Unread::new(looked, unread_max);
-    let mut idle = Idle::new(&config);
-    let mut come = Bytes::new();
+    let (mut before, mut has_asked) = (Bytes::new(), false);
     if let Some(plain) = door.plain(peer) {
-        match read_ahead(&life, &mut idle, Ahead::new(&mut stream, plain)).await {
-            Ok(Some(rest)) => come = rest,
-            Ok(None) => return linger(stream).await,
+        let mut ahead = Ahead::new(&mut stream, plain, idle_max);
+        let left = read_ahead(&life, &mut ahead).await;
+        has_asked = ahead.has_answered();
+        match left {
+            Ok(Left::Else(come)) => before = come,
+            Ok(Left::Nothing) => return linger(stream).await,
             Err(error) => {
                 tracing::debug!(address = %peer.address, %error, "connection ended");
                 return;
@@ -75,7 +73,7 @@ pub async fn serve<S: Services, T: Carrier>(context: Context<S>, looked: Looked<
         door,
         peer,
     };
-    let has_asked = Arc::new(AtomicBool::new(idle.has_asked()));
+    let has_asked = Arc::new(AtomicBool::new(has_asked));
     let service = {
         let life = life.clone();
         let has_asked = Arc::clone(&has_asked);
@@ -90,17 +88,15 @@ pub async fn serve<S: Services, T: Carrier>(context: Context<S>, looked: Looked<
         })
     };
     let gathered = Gathered::new(stream);
-    let io = TokioIo::new(join(
-        Cursor::new(come).chain(gathered.clone()),
-        gathered.clone(),
-    ));
+    let come = Behind::new(before, gathered.clone());
+    let io = TokioIo::new(join(come, gathered.clone()));
     let turns = Turns::new();
-    let connection = pin!(builder(&config, turns.clone()).serve_connection(io, service));
+    let connection = pin!(builder(&config, idle_max, turns.clone()).serve_connection(io, service));
     let ended = life.drive(connection, |connection, task| {
         turns.begin();
         let has_asked = has_asked.load(Ordering::Relaxed);
-        if !has_asked && idle.poll_silent(None, task).is_ready() {
-            return Poll::Ready(Err(SILENT.into()));
+        if !has_asked && Pin::new(&mut handshake).poll(task).is_ready() {
+            return Poll::Ready(Err("asked nothing in time".into()));
         }
         turn(connection, &gathered, task)
     });
@@ -113,33 +109,20 @@ pub async fn serve<S: Services, T: Carrier>(context: Context<S>, looked: Looked<
     }
 }
 
-/// Answers plain reads until something else comes: that; or `None` when nothing
-/// does for too long, or the connection has to go.
+/// Answers plain reads until something else comes, or the connection has to go.
 ///
 /// # Errors
 /// How the connection ended.
 async fn read_ahead<T: Carrier>(
     life: &Life,
-    idle: &mut Idle,
-    mut ahead: Ahead<'_, Unread<Looked<T>>>,
-) -> Result<Option<Bytes>, StdError> {
-    let read = life.drive_quick(|task| {
-        if let Poll::Ready(rest) = ahead.poll_else(task) {
-            return Poll::Ready(rest.map(Some).map_err(Into::into));
-        }
-        let silent = idle.poll_silent(ahead.answered(), task);
-        silent.map(|silent| match silent {
-            Silent::FromTheFirst => Err(SILENT.into()),
-            Silent::SinceTheLast => Ok(None),
-        })
-    });
-    if let Some(read) = read.await {
-        return read;
+    ahead: &mut Ahead<'_, Unread<Looked<T>>>,
+) -> io::Result<Left> {
+    if let Some(left) = life.drive_at_once(|task| ahead.poll_left(task)).await {
+        return left;
     }
-    // For the answers that have been given.
-    let sent = poll_fn(|task| ahead.poll_sent(task));
-    let _ = timeout(LEAVE, sent).await;
-    Ok(None)
+    // The answers that have been given: who does not take them is cut off.
+    poll_fn(|task| ahead.poll_sent(task)).await?;
+    Ok(Left::Nothing)
 }
 
 /// One turn: what has come is read and answered, and the answers leave together.
@@ -157,8 +140,7 @@ fn turn<C: Future<Output = hyper::Result<()>>, T: Carrier>(
     gathered.end_turn(task)
 }
 
-fn builder(config: &Config, turns: Turns) -> http1::Builder {
-    let idle_max = Duration::from_millis(config.http1_idle_ms_max);
+fn builder(config: &Config, idle_max: Duration, turns: Turns) -> http1::Builder {
     let header_bytes = usize::try_from(config.header_list_bytes_max).unwrap_or(usize::MAX);
     let mut builder = http1::Builder::new();
     builder

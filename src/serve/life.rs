@@ -14,7 +14,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, sink},
-    time::{sleep, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tonic::codegen::StdError;
 
@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// How long a connection that has to go may take to send what it still has.
-pub const LEAVE: Duration = Duration::from_secs(1);
+const LEAVE: Duration = Duration::from_secs(1);
 
 /// What a connection that was ended in order is still sent is read for so long,
 /// and so much of it.
@@ -42,7 +42,8 @@ pub struct Life {
     quiet: Quiet,
     calls: Arc<Calls>,
     is_health_only: bool,
-    age_ms: u64,
+    /// When it has lasted for long enough; `None`: it may last for ever.
+    until: Option<Instant>,
 }
 
 /// What a connection is told to do.
@@ -72,7 +73,7 @@ impl Life {
             quiet: Quiet::default(),
             calls: Arc::default(),
             is_health_only: peer.health_only.is_some(),
-            age_ms: age_ms(config, peer.address),
+            until: age(config, peer.address).map(|age| Instant::now() + age),
         }
     }
 
@@ -115,13 +116,14 @@ impl Life {
         Ended::Abandoned
     }
 
-    /// Drives a connection on which all is answered at once, turn by turn, to its
-    /// end; `None`: it has to go.
-    pub async fn drive_quick<R>(
+    /// Drives a connection on which all is answered at once, so that no call of it is
+    /// ever under way, turn by turn, to its end; `None`: it has to go.
+    pub async fn drive_at_once<R>(
         &self,
         mut turn: impl FnMut(&mut Context<'_>) -> Poll<R>,
     ) -> Option<R> {
         let leave: Pin<Box<dyn Future<Output = Order> + Send + '_>> = Box::pin(self.leave());
+        // Polled only when woken: see `orders`.
         let mut orders: FuturesUnordered<_> = [leave].into_iter().collect();
         poll_fn(|context| {
             if let Poll::Ready(ended) = turn(context) {
@@ -150,7 +152,7 @@ impl Life {
         };
         tokio::select! {
             () = stopping => Order::Leave,
-            () = sleep_or_never(self.age_ms) => Order::Leave,
+            () = sleep_until_or_never(self.until) => Order::Leave,
         }
     }
 
@@ -179,17 +181,18 @@ pub async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let _ = timeout(LINGER, rest).await;
 }
 
-/// Connections that began together are not to go together.
-fn age_ms(config: &Config, address: SocketAddr) -> u64 {
+/// How long a connection may last; `None`: for ever. Those that began together are
+/// not to go together.
+fn age(config: &Config, address: SocketAddr) -> Option<Duration> {
     let age_ms = config.connection_age_ms_max;
     let per_mille = foldhash::quality::RandomState::default().hash_one(address) % 201;
-    (age_ms / 1000).saturating_mul(900 + per_mille) + age_ms % 1000
+    let varied = (age_ms / 1000).saturating_mul(900 + per_mille) + age_ms % 1000;
+    (age_ms > 0).then(|| Duration::from_millis(varied))
 }
 
-async fn sleep_or_never(millis: u64) {
-    if millis == 0 {
-        pending::<()>().await;
-    } else {
-        sleep(Duration::from_millis(millis)).await;
+async fn sleep_until_or_never(until: Option<Instant>) {
+    match until {
+        None => pending().await,
+        Some(until) => sleep_until(until).await,
     }
 }

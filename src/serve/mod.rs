@@ -12,7 +12,6 @@ pub mod error;
 pub mod gathered;
 pub mod health_only;
 pub mod http1;
-pub mod idle;
 pub mod inline;
 pub mod life;
 pub mod line;

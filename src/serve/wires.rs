@@ -58,7 +58,7 @@ impl<S: Services> Wires<S> {
     pub fn ask<R: AnswerBody>(&self, mut request: Request<Incoming>) -> (Kind, Answering<R>) {
         let origins = self.door.origins();
         let told = origins.told(&request).map(Box::new);
-        let is_ours = self.door.hosts().take(&request);
+        let is_ours = self.door.hosts().permit(&request);
         if !speaks_grpc_web(&request) {
             let kind = self.door.kind(request.uri().path());
             // Probes learn nothing, and may use any name.

@@ -160,12 +160,17 @@ async fn a_backup_that_is_damaged_or_cut_short_makes_no_store() {
     kv.done(&["backup", &file]);
     let whole = fs::read(&file).unwrap();
     let middle = whole.len() / 2;
-    let (damaged, cut) = (folder.path("damaged"), folder.path("cut"));
+    let (damaged, cut, none) = (
+        folder.path("damaged"),
+        folder.path("cut"),
+        folder.path("none"),
+    );
     let mut bytes = whole.clone();
     bytes[middle] ^= 1;
     fs::write(&damaged, bytes).unwrap();
     fs::write(&cut, &whole[..middle]).unwrap();
-    for bad in [&damaged, &cut] {
+    fs::write(&none, "").unwrap();
+    for bad in [&damaged, &cut, &none] {
         for arguments in [
             &["restore", bad, "--data-dir", &dir][..],
             &["restore", bad, "--dry-run"],

@@ -1,7 +1,7 @@
 //! Plain reads over HTTP/1.1, which are answered before hyper sees them: in
 //! every line as hyper would have, in order, and to the same end.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, duplex},
@@ -39,13 +39,18 @@ fn put(value: &str) -> String {
 /// A server with something under `k`.
 async fn stored(value: &str) -> Piped {
     let server = Piped::open(|_| {});
+    store(&server, value).await;
+    server
+}
+
+/// Stores something under `k`.
+async fn store(server: &Piped, value: &str) {
     let (near, mut far) = duplex(1 << 16);
     let serving = server.serve(near);
     far.write_all(put(value).as_bytes()).await.unwrap();
     soon(far.read_to_end(&mut Vec::new())).await.unwrap();
     drop(far);
     soon(serving).await.unwrap();
-    server
 }
 
 /// All that is answered to `requests`, of which the last ends the connection.
@@ -218,9 +223,7 @@ async fn a_connection_that_has_only_read_ends_with_the_server() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_has_only_read_is_idle_from_its_last_read_on() {
     let server = stored("1").await;
-    let idle = std::time::Duration::from_millis(
-        nanokv::serve::config::Config::default().http1_idle_ms_max,
-    );
+    let idle = Duration::from_millis(nanokv::serve::config::Config::default().http1_idle_ms_max);
     let (near, mut far) = duplex(1 << 16);
     let serving = server.serve(near);
     let began = tokio::time::Instant::now();
@@ -238,6 +241,45 @@ async fn a_connection_that_has_only_read_is_idle_from_its_last_read_on() {
         (idle * 3 / 4 * 4 + idle).as_millis()
     );
     serving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_its_answers_late_gets_all_of_them_before_it_is_idle() {
+    let server = Piped::open(|limits| limits.serve.http1_idle_ms_max = 1000);
+    store(&server, &"x".repeat(1000)).await;
+    let (near, mut far) = duplex(1 << 12);
+    let serving = server.serve(near);
+    let requests = plain("k").repeat(20);
+    far.write_all(requests.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let taken = tokio::time::Instant::now();
+    let mut answers = String::new();
+    far.read_to_string(&mut answers).await.unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 20);
+    assert!(answers.ends_with('x'), "and the last one whole");
+    assert_eq!(taken.elapsed().as_millis(), 1000);
+    serving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_lasts_as_long_whatever_it_asks() {
+    let server = Piped::open(|limits| limits.serve.connection_age_ms_max = 10_000);
+    store(&server, "1").await;
+    for second in [plain("k"), other("k")] {
+        let (near, mut far) = duplex(1 << 16);
+        let serving = server.serve(near);
+        let began = tokio::time::Instant::now();
+        far.write_all(plain("k").as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        far.write_all(second.as_bytes()).await.unwrap();
+        let mut answers = String::new();
+        far.read_to_string(&mut answers).await.unwrap();
+        assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2);
+        let lasted = began.elapsed().as_millis();
+        assert!((9000..=11_000).contains(&lasted), "{lasted}");
+        drop(far);
+        serving.await.unwrap();
+    }
 }
 
 #[tokio::test]

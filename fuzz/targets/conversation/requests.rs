@@ -133,7 +133,7 @@ impl Request {
             (":method", self.method().as_bytes()),
             (":scheme", b"http"),
             (":path", &target),
-            (":authority", b"x"),
+            (":authority", b"localhost"),
         ];
         fields.extend(others(&self.headers));
         let block = bytes::block(fields);

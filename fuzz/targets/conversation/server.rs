@@ -184,7 +184,7 @@ impl Server {
     async fn ask_path(&self, method: &str, path: &str, body: &str) -> String {
         let (mut near, far) = tokio::io::duplex(2 * LARGE_BYTES);
         let serving = self.serve(far);
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
         let length = body.len();
         let request = format!("{head}Content-Length: {length}\r\n\r\n{body}");
         near.write_all(request.as_bytes())

@@ -65,7 +65,7 @@ impl Call {
             (":method", b"POST"),
             (":scheme", b"http"),
             (":path", self.rpc.path().as_bytes()),
-            (":authority", b"x"),
+            (":authority", b"localhost"),
             ("content-type", content_type),
             ("te", b"trailers"),
         ];

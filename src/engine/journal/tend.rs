@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::engine::journal::{
-    disk::is_full,
+    disk,
     error::{Failed, Fault},
     recycle,
     shared::Shared,
@@ -76,7 +76,7 @@ impl Tender {
                 shared.bell.ring();
                 Ok(true)
             }
-            Err(fault) if is_full(&fault.error) => Ok(false),
+            Err(fault) if disk::is_full(&fault.error) => Ok(false),
             Err(fault) => Err(fault),
         }
     }
@@ -105,7 +105,12 @@ impl Tender {
         }
         if is_full {
             // What was kept for watches makes room for the log.
-            recycle::recycle(shared)?;
+            match recycle::recycle(shared) {
+                Err(fault) if disk::is_full(&fault.error) => {}
+                recycled => recycled?,
+            }
+        }
+        if is_full && is_ready {
             recycle::give_up_one(shared)?;
         }
         Ok(())

@@ -148,10 +148,9 @@ impl Account {
         self.floor = *self.used.get_mut();
     }
 
-    /// Whether there is room for what was claimed, and all there is.
-    pub(super) fn has_room(&self) -> bool {
-        let claimed = self.claimed.load(Ordering::Relaxed);
-        self.used().saturating_add(claimed) <= self.memory_max
+    /// Whether there is room for so many bytes beside all there is.
+    pub(super) fn has_room_for(&self, bytes: u64) -> bool {
+        self.used().saturating_add(bytes) <= self.memory_max
     }
 
     /// Sets `bytes` aside for one who makes room for them. Nobody else does at

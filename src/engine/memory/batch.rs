@@ -14,7 +14,7 @@ use crate::{
         memory::{
             Memory,
             guards::Guards,
-            room::{relieve, with_room},
+            room::{is_short, relieve, with_room},
             shard::{Context, Request, Room, Shard},
         },
     },
@@ -158,7 +158,7 @@ fn each<C: Clock>(
                     let mut applied = shard.apply(request, room, context);
                     let mut rests = shard.rest();
                     shard.settle(context.account);
-                    if memory.is_short(applied.as_ref().err()) {
+                    if is_short(applied.as_ref().err()) {
                         // Others make room only while nothing is locked here.
                         guards.release(context.account);
                         let work = |shard: &mut Shard, context: Context<'_>| {
@@ -167,8 +167,6 @@ fn each<C: Clock>(
                         (applied, rests) = with_room(memory, request, work);
                         guards = lock();
                         context = memory.context();
-                    } else {
-                        memory.count_if_full(applied.as_ref().err());
                     }
                     (answer(Turn::Applied(applied), room, context), Some(rests))
                 }

@@ -31,11 +31,7 @@ mod wheel;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    future::pending,
-    ops::Deref,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::{future::pending, ops::Deref, sync::Arc};
 
 use foldhash::quality::RandomState;
 use uuid::Uuid;
@@ -118,8 +114,6 @@ pub struct Shared<C> {
     requests: Requests,
     /// Held by the one who makes room in more than one shard.
     rotation: Mutex<Rotation>,
-    /// Entries stand as close together as they can, or did a moment ago.
-    is_close: AtomicBool,
     eviction: Eviction,
     eviction_entries_max: usize,
     rules: ExpiryRules,
@@ -165,7 +159,6 @@ impl<C: Clock> Memory<C> {
             account,
             requests: Requests::new(config.requests),
             rotation: Mutex::new(Rotation::default()),
-            is_close: AtomicBool::new(false),
             eviction: config.eviction,
             eviction_entries_max: config.eviction_entries_max,
             rules: config.expiry,

@@ -10,7 +10,7 @@
 
 use std::{
     pin::pin,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     task::{self, Poll, Wake},
     thread::{self, Thread},
 };
@@ -34,6 +34,10 @@ use crate::{
 /// that were free, since bytes are set aside.
 const ATTEMPTS: usize = 16;
 
+/// How many steps of gathering one change may take, of at most 64 entries each:
+/// some hundredths of a second. The next one goes on.
+const GATHERS: usize = 1024;
+
 /// Whose turn it is to give.
 #[derive(Debug, Default)]
 pub(super) struct Rotation {
@@ -47,8 +51,10 @@ pub(super) struct Maker<'a, C: Clock> {
     claimed: u64,
     /// There was nothing left to make room for so many bytes.
     barren_at: Option<u64>,
-    /// How many entries may still be removed.
+    /// How many entries may still be removed, where that is the policy.
     entries_left: usize,
+    /// How many steps of gathering may still be made, where it is not.
+    gathers_left: usize,
     attempts_left: usize,
 }
 
@@ -85,9 +91,7 @@ fn try_with_room<C: Clock, T>(
             ..memory.context()
         };
         let done = work(&mut shard, context);
-        let needs = memory
-            .is_short(done.as_ref().err())
-            .then(|| shard.needs(request, context));
+        let needs = is_short(done.as_ref().err()).then(|| shard.needs(request, context));
         shard.settle(&memory.account);
         let (rest, gone) = (shard.rest(), shard.take_gone());
         drop(shard);
@@ -158,16 +162,15 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
 impl<C: Clock> Memory<C> {
     /// Counts a change, alone or in a list, that is refused for want of memory.
     pub(super) fn count_if_full(&self, error: Option<&Error>) {
-        if matches!(error, Some(Error::MemoryFull { .. })) {
+        if is_short(error) {
             self.account.count_refused();
         }
     }
+}
 
-    /// Whether something was refused only because nobody has made room for it.
-    pub(super) fn is_short(&self, error: Option<&Error>) -> bool {
-        let may_give = self.account.evicts() || !self.is_close.load(Ordering::Relaxed);
-        may_give && matches!(error, Some(Error::MemoryFull { .. }))
-    }
+/// Whether something was refused only because nobody has made room for it.
+pub(super) const fn is_short(error: Option<&Error>) -> bool {
+    matches!(error, Some(Error::MemoryFull { .. }))
 }
 
 impl<'a, C: Clock> Maker<'a, C> {
@@ -178,11 +181,8 @@ impl<'a, C: Clock> Maker<'a, C> {
             rotation: memory.rotation.lock(),
             claimed: 0,
             barren_at: None,
-            entries_left: if memory.account.evicts() {
-                memory.eviction_entries_max
-            } else {
-                0
-            },
+            entries_left: memory.eviction_entries_max,
+            gathers_left: GATHERS,
             attempts_left: ATTEMPTS,
         }
     }
@@ -213,16 +213,16 @@ impl<'a, C: Clock> Maker<'a, C> {
             return Err(memory.context().full());
         }
         self.attempts_left -= 1;
-        self.claimed = bytes;
-        memory.account.claim(bytes);
+        if memory.account.evicts() {
+            // Else others may have what they find without this.
+            self.claimed = bytes;
+            memory.account.claim(bytes);
+        }
         let mut number = first.unwrap_or_else(|| self.next());
         let mut barren = 0;
-        while !memory.account.has_room() {
-            let evicts = memory.account.evicts();
-            if barren > memory.shards.len() || (evicts && self.entries_left == 0) {
+        while !memory.account.has_room_for(bytes) {
+            if barren > memory.shards.len() || self.entries_left == 0 || self.gathers_left == 0 {
                 self.barren_at = Some(bytes);
-                // Nobody looks again before the sweeper has been there.
-                memory.is_close.store(!evicts, Ordering::Relaxed);
                 break;
             }
             match self.step(number, kept)? {
@@ -259,7 +259,13 @@ impl<'a, C: Clock> Maker<'a, C> {
             .filter_map(|(key, hash)| shard.find(*key, *hash))
             .collect();
         keep.sort_unstable();
-        let given = shard.give(&keep, &mut self.entries_left, memory.context());
+        let given = if memory.account.evicts() {
+            shard.give(&keep, &mut self.entries_left, memory.context())
+        } else {
+            let given = shard.gather(&keep);
+            self.gathers_left -= usize::from(given != Given::NothingLeft);
+            Ok(given)
+        };
         shard.settle(&memory.account);
         let gone = shard.take_gone();
         // Whoever waits for the lock gets it, before the next step does.

@@ -1,8 +1,6 @@
 //! The sweeper: sees to it that the memory of what has expired is back within
 //! about a second, or has come to be less than that of what is there.
 
-use std::sync::atomic::Ordering;
-
 use crate::{
     engine::memory::{Memory, lock::MutexGuard, room::relieve},
     model::clock::Clock,
@@ -53,7 +51,6 @@ pub(super) fn step<C: Clock>(memory: &Memory<C>, number: usize) -> bool {
     // Whoever waits for the lock gets it, before the next step does.
     MutexGuard::unlock_fair(shard);
     drop(gone);
-    memory.is_close.store(false, Ordering::Relaxed);
     // As deadlines come nearer, the wheel takes up memory before it gives any
     // back.
     relieve(memory, &[]);

@@ -17,7 +17,7 @@ use crate::{
             lock::Mutex,
             refusals::refused,
             requests::{Note, Reply, Ticket, Window},
-            room::{Kept, Maker, relieve},
+            room::{Kept, Maker, is_short, relieve},
             shard::{Context, Decision, Demand, Place, Request, Room, outcome},
             versions::Run,
         },
@@ -149,7 +149,7 @@ fn needs<C: Clock>(
     decided: &Result<(), TransactionError>,
 ) -> Option<usize> {
     match decided {
-        Err(TransactionError::Whole(error)) if memory.is_short(Some(error)) => {
+        Err(TransactionError::Whole(error)) if is_short(Some(error)) => {
             let growth = lay_out(guards, steps, true)?;
             Some(memory.account.needs(growth))
         }

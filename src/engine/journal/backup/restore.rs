@@ -66,8 +66,10 @@ pub fn restore(
         error,
     })?;
     check_is_empty(&config.dir, &listed)?;
-    let reader = Reader::begin(input)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(&config.dir)?);
+    // From here on no server begins a store there, whatever the backup is.
+    mark(&*disk)?;
+    let reader = Reader::begin(input)?;
     let made = made(reader.about(), store_id, now);
     let restored = restore_on(&disk, config, &made, reader, progress);
     disk.release();

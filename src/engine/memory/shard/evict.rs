@@ -126,8 +126,7 @@ impl Shard {
             let shut: SmallVec<[u32; 8]> = keep.iter().map(|it| it.page_number()).collect();
             let hand = self.sieve.as_ref().map(Sieve::hand).unwrap_or_default();
             let is_open = |page| shut.binary_search(&page).is_err();
-            let may_be_emptied = |it: &Sparse| it.homeless == 0 || *left > 0;
-            if let Some(sparse) = self.slab.sparsest(hand, is_open).filter(may_be_emptied) {
+            if let Some(sparse) = self.slab.sparsest(hand, is_open) {
                 let evicted = self.thin_out(sparse, keep, *left, context)?;
                 *left -= evicted;
                 moved = self.move_out(sparse.page, STEP_ENTRIES - evicted, false) + evicted;
@@ -148,7 +147,7 @@ impl Shard {
     /// One step towards giving back what entries that are gone have left between
     /// others, where that is most of what there is; whether there may be more to
     /// do. An entry that stays would else hold a whole page.
-    pub(in crate::engine::memory) fn tidy(&mut self) -> bool {
+    pub(super) fn tidy(&mut self) -> bool {
         let Some(wasteful) = self.slab.wasteful() else {
             return false;
         };
@@ -157,6 +156,29 @@ impl Shard {
         let moved = self.move_out(page, entries_max, is_only);
         self.slab.trim();
         moved > 0
+    }
+
+    /// One step towards giving memory back though nothing may be removed: entries
+    /// leave a page, but none of those in `keep`, which is sorted.
+    pub(in crate::engine::memory) fn gather(&mut self, keep: &[Handle]) -> Given {
+        let before = self.bytes();
+        self.slab.trim();
+        let mut moved = 0;
+        if self.bytes() >= before {
+            let shut: SmallVec<[u32; 8]> = keep.iter().map(|it| it.page_number()).collect();
+            let is_open = |page| shut.binary_search(&page).is_err();
+            if let Some(page) = self.slab.movable(shut.is_empty(), is_open) {
+                moved = self.move_out(page, STEP_ENTRIES, false);
+                self.slab.trim();
+            }
+        }
+        if self.bytes() < before {
+            Given::Bytes
+        } else if moved > 0 {
+            Given::Nothing
+        } else {
+            Given::NothingLeft
+        }
     }
 
     /// How many bytes more are taken up when a change is made.
@@ -234,11 +256,14 @@ impl Shard {
         let entries: Handles = self.slab.entries_in(page).take(entries_max).collect();
         let mut moved = 0;
         for old in entries {
-            let bytes = record::whole(self.slab.slot(old)).to_vec();
+            let slot = self.slab.slot(old);
+            // A record may be shorter than what its slot was taken for.
+            let slot_bytes = slot.len();
+            let bytes = record::whole(slot).to_vec();
             let room = if may_grow {
-                self.slab.insert_apart(page, bytes.len())
+                self.slab.insert_apart(page, slot_bytes)
             } else {
-                self.slab.insert_elsewhere(page, bytes.len())
+                self.slab.insert_elsewhere(page, slot_bytes)
             };
             let Some(new) = room else {
                 break;

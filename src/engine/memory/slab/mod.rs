@@ -1,10 +1,14 @@
 //! Slots in pages, where the entries of a shard stand.
 
 mod class;
+mod gather;
 mod page;
 mod walk;
 
-pub(super) use crate::engine::memory::slab::walk::{ENTRIES_FEW, Hand, Sparse, Wasteful};
+pub(super) use crate::engine::memory::slab::{
+    gather::{ENTRIES_FEW, Wasteful},
+    walk::{Hand, Sparse},
+};
 
 use crate::engine::memory::{
     record,
@@ -49,8 +53,10 @@ pub(super) struct Slab {
     // How many classes keep an empty page.
     spares: usize,
     page_bytes: usize,
-    // Whether a slot was freed since no class was found wasteful.
+    // Whether a slot was freed since no class was found wasteful, and since no page
+    // could be emptied.
     may_waste: bool,
+    may_give: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +83,7 @@ impl Slab {
             spares: 0,
             page_bytes: 0,
             may_waste: false,
+            may_give: false,
         }
     }
 
@@ -159,6 +166,7 @@ impl Slab {
     /// Frees a slot.
     pub(super) fn remove(&mut self, handle: Handle) {
         self.may_waste = true;
+        self.may_give = true;
         let number = handle.page();
         let Some(page) = self.page_mut(number) else {
             return;

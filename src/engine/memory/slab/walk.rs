@@ -1,12 +1,9 @@
-//! Looking at the slots of a slab in turn, and emptying its pages.
+//! Looking at the slots of a slab in turn, and for pages that entries could leave.
 
 use crate::engine::memory::{
     record,
     slab::{Handle, Slab, class, page::Page},
 };
-
-/// How many entries are moved at once to a page of their own.
-pub(in crate::engine::memory) const ENTRIES_FEW: usize = 256;
 
 /// A place among all slots, which moves over them again and again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,36 +20,6 @@ pub(in crate::engine::memory) struct Sparse {
     pub(in crate::engine::memory) homeless: usize,
     /// Whether most pages, by their bytes, are of its class.
     pub(in crate::engine::memory) is_usual: bool,
-}
-
-/// A page whose entries have room in others of its class, or are few beside it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::engine::memory) struct Wasteful {
-    pub(in crate::engine::memory) page: u32,
-    /// It is the only one of its class: its entries, `ENTRIES_FEW` at most, need a new
-    /// one, and go there at once, or they would come back.
-    pub(in crate::engine::memory) is_only: bool,
-}
-
-/// The slots of a class.
-#[derive(Clone, Copy, Debug, Default)]
-struct Occupied {
-    pages: usize,
-    used: usize,
-    freed: usize,
-}
-
-impl Occupied {
-    /// Whether one of its pages can be emptied, and that is worth it: of two or
-    /// more one can, or each would have more entries than there are free slots in
-    /// all others.
-    const fn is_wasteful(&self) -> bool {
-        match self.pages {
-            0 => false,
-            1 => self.used <= ENTRIES_FEW && self.freed > 3 * ENTRIES_FEW,
-            _ => self.freed > self.used,
-        }
-    }
 }
 
 impl Slab {
@@ -126,36 +93,6 @@ impl Slab {
         best.map(|(_, sparse)| sparse)
     }
 
-    /// A page that can be emptied though nothing is removed, of a class more than
-    /// half of whose slots are free again: the one with the fewest entries. After
-    /// [`Self::trim`].
-    pub(in crate::engine::memory) fn wasteful(&mut self) -> Option<Wasteful> {
-        if !self.may_waste {
-            return None;
-        }
-        let mut classes = [Occupied::default(); class::COUNT];
-        for page in self.pages.iter().filter(|page| page.slots_used() > 0) {
-            if let Some(class) = classes.get_mut(page.class) {
-                class.pages += 1;
-                class.used += page.slots_used();
-                class.freed += page.slots_freed();
-            }
-        }
-        let Some(number) = classes.iter().position(Occupied::is_wasteful) else {
-            self.may_waste = false;
-            return None;
-        };
-        let class = classes.get(number)?;
-        let is_only = class.pages == 1;
-        let pages = (0..).zip(&self.pages).filter(|(_, page)| {
-            let elsewhere = class.freed.saturating_sub(page.slots_freed());
-            let entries = page.slots_used();
-            page.class == number && entries > 0 && (is_only || entries <= elsewhere)
-        });
-        let (page, _) = pages.min_by_key(|(_, page)| page.slots_used())?;
-        Some(Wasteful { page, is_only })
-    }
-
     fn is_usual(&self, class: usize) -> bool {
         let class = self.classes.get(class);
         class.is_some_and(|class| class.bytes * 2 > self.page_bytes)
@@ -187,38 +124,6 @@ impl Slab {
                 *other != number && self.page(*other).map(|page| page.class) == class
             })
             .flat_map(|other| self.entries_in(other))
-    }
-
-    /// A slot for a record of `bytes`, in any page but this one, that was used
-    /// before. `None`: there is none.
-    pub(in crate::engine::memory) fn insert_elsewhere(
-        &mut self,
-        number: u32,
-        bytes: usize,
-    ) -> Option<Handle> {
-        let mut other = self.classes.get(class::of(bytes))?.first;
-        loop {
-            let page = self.page(other)?;
-            if other != number && page.slots_freed() > 0 {
-                return self.take_from(other);
-            }
-            other = page.next;
-        }
-    }
-}
-
-impl Slab {
-    /// A slot for a record of `bytes` in any page but this one, which has free
-    /// slots, in a new one if need be. `None`: there can be no further page.
-    pub(in crate::engine::memory) fn insert_apart(
-        &mut self,
-        number: u32,
-        bytes: usize,
-    ) -> Option<Handle> {
-        self.unlink(number);
-        let handle = self.insert(bytes);
-        self.link(number);
-        handle
     }
 }
 

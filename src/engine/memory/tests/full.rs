@@ -136,20 +136,6 @@ fn a_full_store_refuses_what_grows_it_and_nothing_else() {
     assert_eq!(fill(&memory, 100), count, "as much as before");
 }
 
-/// Fills a store of 4 MiB with entries of 100 bytes, of which one in `every` stays
-/// when all others have expired.
-fn filled_and_expired(every: u32) -> Memory<HeldClock> {
-    let (memory, clock) = store(4 << 20, 4);
-    for number in 0..fill(&memory, 100) {
-        let key = format!("key/{number:08}");
-        if number % every == 0 {
-            touch(&memory, &key, 600_000).unwrap();
-        }
-    }
-    clock.advance(100_000);
-    memory
-}
-
 fn sweep(memory: &Memory<HeldClock>) {
     for shard in 0..4 {
         while !sweep::step(memory, shard) {}
@@ -158,16 +144,28 @@ fn sweep(memory: &Memory<HeldClock>) {
 
 #[test]
 fn one_entry_that_stays_does_not_hold_the_memory_of_its_page() {
-    let memory = filled_and_expired(50);
-    let before = memory.memory();
-    sweep(&memory);
-    let after = memory.memory();
-    assert!(after.slab < before.slab / 20, "{before:?} -> {after:?}");
-    let stay = (0..).map(|nth| format!("key/{:08}", nth * 50));
-    for key in stay.take(usize::try_from(after.entries).unwrap()) {
-        assert_eq!(value_bytes(&memory, &key), Some(100), "{key}");
+    for bytes in [100, 4000] {
+        let (memory, clock) = store(4 << 20, 4);
+        let count = fill(&memory, bytes);
+        let stay: Vec<_> = (0..count)
+            .step_by(50)
+            .map(|it| format!("key/{it:08}"))
+            .collect();
+        for key in &stay {
+            // Shorter than what its slot was taken for.
+            set(&memory, key, bytes - 10, 600_000).unwrap();
+        }
+        clock.advance(100_000);
+        let before = memory.memory();
+        sweep(&memory);
+        let after = memory.memory();
+        assert!(after.slab < before.slab / 10, "{before:?} -> {after:?}");
+        assert_eq!(after.entries, u64::try_from(stay.len()).unwrap());
+        for key in &stay {
+            assert_eq!(value_bytes(&memory, key), Some(bytes - 10), "{key}");
+        }
+        check(&memory);
     }
-    check(&memory);
 }
 
 #[test]
@@ -191,8 +189,14 @@ fn entries_of_another_size_have_the_room_between_those_that_stay() {
         // Two of three stay, which is more than the sweeper moves.
         let (memory, _clock) = store(4 << 20, 4);
         let count = fill(&memory, 100);
-        for number in (0..count).step_by(3) {
-            delete(&memory, &format!("key/{number:08}")).unwrap();
+        for number in 0..count {
+            let key = format!("key/{number:08}");
+            if number % 3 == 0 {
+                delete(&memory, &key).unwrap();
+            } else {
+                // Shorter than what its slot was taken for.
+                set(&memory, &key, 90, 60_000).unwrap();
+            }
         }
         sweep(&memory);
         let gone = memory.memory().slab / 3;
@@ -224,7 +228,7 @@ fn entries_of_another_size_have_the_room_between_those_that_stay() {
         assert_bounded(&memory);
         for number in 0..count {
             let there = value_bytes(&memory, &format!("key/{number:08}"));
-            assert_eq!(there, (number % 3 > 0).then_some(100));
+            assert_eq!(there, (number % 3 > 0).then_some(90));
         }
         check(&memory);
     }
