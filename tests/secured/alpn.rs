@@ -53,7 +53,8 @@ fn agreed(stream: &TokioIo<TlsStream<TcpStream>>) -> Option<&str> {
 }
 
 fn asking(method: &str) -> Request<Full<Bytes>> {
-    let uri = "https://localhost/v1/entries/a";
+    // By any name: a page that came by it has no certificate for it.
+    let uri = "https://kv.example/v1/entries/a";
     let request = Request::builder().method(method).uri(uri);
     let request = request.header("content-type", "text/plain");
     request.body(Full::new("through tls".into())).unwrap()

@@ -14,7 +14,8 @@ const BOB: Person<'static> = Person("bob", &[("b/", "read write")]);
 
 async fn ask(http: &mut Http1, token: Option<&str>, method: &str, path: &str) -> Answer {
     let said = token.map(|token| format!("Bearer {token}"));
-    let mut headers = vec![("content-type", "text/plain")];
+    // By any name: a page that came by it has no token.
+    let mut headers = vec![("content-type", "text/plain"), ("host", "kv.example")];
     headers.extend(said.as_deref().map(|said| ("authorization", said)));
     http.ask(method, path, &headers, b"1").await
 }

@@ -110,6 +110,44 @@ fn transactions_that_make_room_are_not_refused_for_each_other() {
 }
 
 #[test]
+fn writers_that_gather_at_once_lose_nothing_and_find_room() {
+    explore(|| {
+        let (memory, _clock) = super::store(MEMORY_MAX, 2);
+        let mut count = 0;
+        while set(&memory, &format!("key/{count}"), 100).is_ok() {
+            count += 1;
+        }
+        let gone = |number: &i32| number % 3 > 0;
+        for number in (0..count).filter(gone) {
+            let name = format!("key/{number}");
+            let delete = Mutation {
+                change: Change::Delete {
+                    return_previous: false,
+                },
+                ..put(&name, &[])
+            };
+            memory.apply(delete).0.unwrap();
+        }
+        let store = Arc::new(memory);
+        let writers = ["a", "b"].map(|name| {
+            let store = Arc::clone(&store);
+            thread::spawn(move || {
+                for number in 0..8 {
+                    set(&store, &format!("{name}/{number}"), 2000).unwrap();
+                }
+            })
+        });
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        let there: u64 = store.memory().entries;
+        let stay = (0..count).filter(|number| !gone(number)).count();
+        assert_eq!(there, u64::try_from(stay + 16).unwrap());
+        check(&store);
+    });
+}
+
+#[test]
 fn what_makes_room_and_expires_at_once_is_removed_once() {
     explore(|| {
         let (store, clock) = evicting(MEMORY_MAX, 8);
