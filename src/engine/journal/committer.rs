@@ -63,8 +63,8 @@ impl Committer {
         };
         let committer = Self {
             synced_at: shared.disk.elapsed(),
+            log: written_as(&shared, log),
             shared,
-            log,
             written,
             held: None,
         };
@@ -249,7 +249,8 @@ impl Committer {
             ceiling: self.written.ceiling,
             store_id: self.shared.store_id.clone(),
         };
-        self.log = Log::begin(Arc::clone(&self.shared.disk), &spare, &header)?;
+        let log = Log::begin(Arc::clone(&self.shared.disk), &spare, &header)?;
+        self.log = written_as(&self.shared, log);
         let segment = (header.number, header.first);
         self.shared.segments.lock().push_back(segment);
         self.shared.bell.ring();
@@ -290,5 +291,14 @@ impl Committer {
     fn tell_room(&self) {
         let room = self.log.room_bytes();
         self.shared.room_bytes.store(room, Ordering::Release);
+    }
+}
+
+/// The log, written to as suits how it is synced.
+fn written_as(shared: &Shared, log: Log) -> Log {
+    if shared.is_synced_each_time() {
+        log.synced_each_time()
+    } else {
+        log
     }
 }

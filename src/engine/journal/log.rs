@@ -75,6 +75,12 @@ impl Log {
         Ok(Self::new(disk, file, place, header.bytes, header.chain))
     }
 
+    /// The same, each group of which is synced at once.
+    pub(super) fn synced_each_time(mut self) -> Self {
+        self.file = self.disk.direct(&self.name, self.file);
+        self
+    }
+
     /// Which segment it is.
     pub(super) const fn number(&self) -> u64 {
         self.place.segment

@@ -103,14 +103,14 @@ impl Tender {
         } else if was_full && !is_full {
             tracing::info!(disk_free_bytes = free, "the disk has room again");
         }
-        if is_full {
+        if !is_ready {
             // What was kept for watches makes room for the log.
-            match recycle::recycle(shared) {
-                Err(fault) if disk::is_full(&fault.error) => {}
-                recycled => recycled?,
-            }
+            return match recycle::recycle(shared) {
+                Err(fault) if disk::is_full(&fault.error) => Ok(()),
+                recycled => recycled,
+            };
         }
-        if is_full && is_ready {
+        if is_full {
             recycle::give_up_one(shared)?;
         }
         Ok(())

@@ -1,6 +1,8 @@
 //! The one way from the journal to files, so that tests can put a disk in its
 //! place that loses power or fails.
 
+#[cfg(target_os = "linux")]
+mod direct;
 #[cfg(test)]
 pub(super) mod power;
 mod real;
@@ -21,6 +23,12 @@ pub(super) trait Disk: Debug + Send + Sync {
 
     /// Opens a file that is there, for reading and writing.
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>>;
+
+    /// `file`, called `name`, for writes of whole sectors that are each synced at
+    /// once: past the system's cache where that can be.
+    fn direct(&self, _name: &str, file: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
+        file
+    }
 
     /// Gives a file another name, in place of what has that name.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;

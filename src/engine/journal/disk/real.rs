@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(target_os = "linux")]
+use crate::engine::journal::disk::direct::DirectFile;
 use crate::engine::journal::{
     disk::{Disk, DiskFile},
     error::OpenError,
@@ -116,6 +118,20 @@ impl Disk for RealDisk {
             .write(true)
             .open(self.path(name))?;
         Ok(Arc::new(RealFile(file)))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn direct(&self, name: &str, file: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
+        let flags = rustix::fs::OFlags::DIRECT.bits();
+        let opened = OpenOptions::new()
+            .write(true)
+            .custom_flags(i32::try_from(flags).unwrap_or_default())
+            .open(self.path(name));
+        match opened {
+            Ok(direct) => Arc::new(DirectFile::new(file, direct)),
+            // Some file systems have no such thing.
+            Err(_) => file,
+        }
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
