@@ -1,8 +1,13 @@
 //! A disk that becomes full, and has room again.
 
+use std::io::ErrorKind;
+
 use super::*;
 use crate::engine::journal::{
-    disk::{Disk, is_full, simulated::Call},
+    disk::{
+        Disk, is_full,
+        simulated::{Call, Failing},
+    },
     names::SNAPSHOT_UNFINISHED,
     snapshot::write::{is_due, take},
 };
@@ -272,4 +277,25 @@ fn what_was_kept_for_watches_makes_room_when_others_fill_the_disk() {
     let ready = rig.parts.shared.spares.lock().clean.len();
     assert_eq!(ready, 1, "for the log to go on in");
     assert_eq!(refusal(&rig, false), None, "what does not grow goes on");
+}
+
+#[test]
+fn a_disk_that_is_too_full_for_a_change_of_names_ends_nothing() {
+    let config = Config {
+        history_changes: 1 << 20,
+        snapshot_log_bytes_min: 1 << 30,
+        ..config()
+    };
+    // Which call of a step it is.
+    let mut put_off = 0;
+    for at in 0..12 {
+        let mut rig = Rig::new(&config);
+        rig.fill_segments(3);
+        rig.snapshot().unwrap();
+        rig.disk.set_free_bytes(Some(0));
+        rig.disk.fail(Failing::Once(at, ErrorKind::StorageFull));
+        let stepped = rig.tender.step();
+        put_off += usize::from(stepped.is_ok() && rig.journal.status().segments == 4);
+    }
+    assert_eq!(put_off, 1);
 }
