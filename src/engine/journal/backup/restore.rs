@@ -67,11 +67,7 @@ pub fn restore(
     })?;
     check_is_empty(&config.dir, &listed)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(&config.dir)?);
-    // From here on no server begins a store there, whatever the backup is.
-    mark(&*disk)?;
-    let reader = Reader::begin(input)?;
-    let made = made(reader.about(), store_id, now);
-    let restored = restore_on(&disk, config, &made, reader, progress);
+    let restored = restore_on(&disk, config, (store_id, now), input, progress);
     disk.release();
     restored
 }
@@ -80,15 +76,18 @@ pub fn restore(
 pub(super) fn restore_on(
     disk: &Arc<dyn Disk>,
     config: &Config,
-    made: &Made,
-    reader: Reader<impl Read>,
+    (store_id, now): (&str, UnixMillis),
+    input: impl Read,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Restored, Error> {
     let listed = disk.list().map_err(Fault::of(&**disk, "list", ""))?;
     check_is_empty(&config.dir, &listed)?;
+    // From here on no server begins a store there, whatever the backup is.
     mark(&**disk)?;
     clear(&**disk)?;
-    let restored = write(disk, config, made, reader, progress);
+    let reader = Reader::begin(input)?;
+    let made = made(reader.about(), store_id, now);
+    let restored = write(disk, config, &made, reader, progress);
     if restored.is_err() {
         // Its files; the mark stays, or the directory would be one in which a
         // server begins an empty store.
@@ -100,7 +99,7 @@ pub(super) fn restore_on(
 }
 
 /// What the store begins with.
-pub(super) fn made(about: &About, store_id: &str, now: UnixMillis) -> Made {
+fn made(about: &About, store_id: &str, now: UnixMillis) -> Made {
     let now = now.max(about.time);
     Made {
         store_id: store_id.to_owned(),
