@@ -3,7 +3,6 @@
 use crate::{
     calls::wire::page_token,
     config::{fault::Fault, load::Loaded, registry::named},
-    http::cors::Origins,
     model::entry::reply_bytes,
 };
 
@@ -58,7 +57,7 @@ pub fn together(loaded: &Loaded) -> Vec<Fault> {
         }),
         (config.tls.client_ca.is_some() && config.tls.cert.is_none())
             .then(|| fault(loaded, "tls_client_ca", "needs tls_cert".to_owned())),
-        (config.http.cors_origins == Origins::Any && config.tls.client_ca.is_some()).then(|| {
+        (config.http.cors_origins.is_any() && config.tls.client_ca.is_some()).then(|| {
             let right = "must name origins where tls_client_ca asks for certificates: a browser shows none to *";
             fault(loaded, "cors_origins", right.to_owned())
         }),

@@ -1,7 +1,7 @@
 //! Pages of other origins: which of them a browser lets ask, and what it is
 //! told of that.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, str::FromStr};
 
 use http::{
     HeaderMap, HeaderValue, Method, Request,
@@ -15,7 +15,7 @@ use http::{
 
 use crate::{
     calls::failure::Failure,
-    http::{hosts, problem},
+    http::{hosts, listed::Listed, problem},
 };
 
 /// What a page may send beside what every page may.
@@ -37,18 +37,11 @@ const ANY: HeaderValue = HeaderValue::from_static("*");
 const TRUE: HeaderValue = HeaderValue::from_static("true");
 const BY_ORIGIN: HeaderValue = HeaderValue::from_static("origin");
 
-/// The origins of other pages that may ask. A clone is the same ones.
+/// The origins of other pages that may ask, each a scheme, a host and a port
+/// unless it is that of the scheme. Where it is every one, a browser tells nothing
+/// of who sits at it: no certificate of theirs is used. A clone is the same ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Origins {
-    /// None.
-    #[default]
-    None,
-    /// Every one. A browser then tells nothing of who sits at it: no certificate
-    /// of theirs is used.
-    Any,
-    /// These, each a scheme, a host and a port unless it is that of the scheme.
-    Listed(Arc<[String]>),
-}
+pub struct Origins(Listed);
 
 /// What the answer to a request says of the page that asks.
 #[derive(Clone, Debug)]
@@ -58,10 +51,22 @@ pub struct Told {
 }
 
 impl Origins {
+    /// Whether no other page may ask.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.0 == Listed::None
+    }
+
+    /// Whether every page may.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.0 == Listed::Any
+    }
+
     /// What the answer to `request` has to say; `None`: nothing.
     #[must_use]
     pub fn told<B>(&self, request: &Request<B>) -> Option<Told> {
-        if *self == Self::None {
+        if self.is_none() {
             return None;
         }
         let origin = request.headers().get(ORIGIN);
@@ -109,11 +114,7 @@ impl Origins {
     }
 
     fn allows(&self, origin: &HeaderValue) -> bool {
-        match self {
-            Self::None => false,
-            Self::Any => true,
-            Self::Listed(origins) => origins.iter().any(|listed| origin == listed.as_str()),
-        }
+        self.0.holds(|listed| origin == listed)
     }
 }
 
@@ -130,14 +131,14 @@ pub fn is_preflight<B>(request: &Request<B>) -> bool {
 impl Told {
     /// Says it.
     pub fn tell(self, told: &mut HeaderMap) {
-        if let Origins::Listed(_) = self.origins {
+        if !self.origins.is_any() {
             // Even where the answer is to somebody else: a cache may keep it.
             told.append(VARY, BY_ORIGIN);
         }
         let Some(origin) = self.allowed else {
             return;
         };
-        if self.origins == Origins::Any {
+        if self.origins.is_any() {
             told.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
         } else {
             told.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -149,11 +150,7 @@ impl Told {
 
 impl fmt::Display for Origins {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None => Ok(()),
-            Self::Any => formatter.write_str("*"),
-            Self::Listed(origins) => formatter.write_str(&origins.join(",")),
-        }
+        self.0.fmt(formatter)
     }
 }
 
@@ -166,16 +163,8 @@ impl FromStr for Origins {
     type Err = NoOrigins;
 
     fn from_str(text: &str) -> Result<Self, NoOrigins> {
-        match text {
-            "" => return Ok(Self::None),
-            "*" => return Ok(Self::Any),
-            _ => {}
-        }
-        let origins = text.split(',').map(str::trim);
-        let origins: Option<Vec<_>> = origins
-            .map(|origin| is_origin(origin).then(|| origin.to_owned()))
-            .collect();
-        Ok(Self::Listed(origins.ok_or(NoOrigins)?.into()))
+        let origin = |origin: &str| is_origin(origin).then(|| origin.to_owned());
+        Listed::read(text, origin).map(Self).ok_or(NoOrigins)
     }
 }
 
@@ -272,6 +261,7 @@ mod tests {
     #[test]
     fn a_page_that_may_not_ask_is_refused_unless_it_is_our_own() {
         let origins: Origins = "https://a.example".parse().unwrap();
+        let any: Origins = "*".parse().unwrap();
         let own = |origin| request("POST", &[(HOST, "server:1"), (ORIGIN, origin)]);
         assert!(origins.permit(&request("POST", &[])).is_ok());
         assert!(origins.permit(&own("http://server:1")).is_ok());
@@ -286,7 +276,7 @@ mod tests {
         ] {
             let refused = origins.permit(&own(origin)).unwrap_err();
             assert_eq!(refused.reason(), "ORIGIN_REFUSED", "{origin}");
-            assert!(Origins::Any.permit(&own(origin)).is_ok());
+            assert!(any.permit(&own(origin)).is_ok());
         }
     }
 

@@ -135,7 +135,7 @@ pub fn closed(gate: &Gate) -> Door {
         }),
         answers: Arc::new(Closed),
         config: Config::default(),
-        hosts: Hosts::Any,
+        hosts: Hosts::ANY,
         tallies: Tallies::default(),
         own: None,
     }
@@ -174,7 +174,7 @@ impl Door {
     ) -> Self {
         // A page that came by a foreign name has no certificate for it, and no token.
         let hosts = if is_tls || self.gate.asks_who() {
-            Hosts::Any
+            Hosts::ANY
         } else {
             self.hosts.of_listener(listen)
         };
@@ -232,7 +232,7 @@ impl Door {
     /// request of `peer` has to be looked at, or is told more.
     #[must_use]
     pub fn plain(&self, peer: Peer) -> Option<Plain> {
-        let is_open = self.gate.is_open(peer) && *self.origins() == Origins::None;
+        let is_open = self.gate.is_open(peer) && self.origins().is_none();
         is_open.then(|| Plain::new(self.clone()))
     }
 

@@ -9,36 +9,34 @@ use std::{
     fmt,
     net::{IpAddr, Ipv6Addr},
     str::FromStr,
-    sync::Arc,
 };
 
 use http::{Request, header::HOST, uri::Authority};
 
-/// The names by which requests may ask, beside `localhost` and addresses. A clone
-/// is the same ones.
+use crate::http::listed::Listed;
+
+/// The names by which requests may ask, beside `localhost` and addresses: in lower
+/// case and without a port. A clone is the same ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Hosts {
-    /// None where the server listens for its own machine alone, since a browser runs
-    /// there; else every one, which may be that of a Service or a proxy.
-    #[default]
-    Unlisted,
-    /// Every one.
-    Any,
-    /// These, in lower case and without a port.
-    Listed(Arc<[String]>),
-}
+pub struct Hosts(Listed);
 
 /// Says of a request that it asks by a name that is not ours.
 #[derive(Clone, Copy, Debug)]
 pub struct NotOurs;
 
 impl Hosts {
-    /// The same for a server that listens on `address`.
+    /// Every name.
+    pub const ANY: Self = Self(Listed::Any);
+
+    /// The same for a server that listens on `address`. Where none is listed, that
+    /// is none for one that listens for its own machine alone, since a browser runs
+    /// there; else every one, which may be that of a Service or a proxy.
     #[must_use]
     pub fn of_listener(&self, address: IpAddr) -> Self {
-        match self {
-            Self::Unlisted if !address.to_canonical().is_loopback() => Self::Any,
-            hosts => hosts.clone(),
+        if self.0 == Listed::None && !address.to_canonical().is_loopback() {
+            Self::ANY
+        } else {
+            self.clone()
         }
     }
 
@@ -46,7 +44,7 @@ impl Hosts {
     /// from no browser.
     #[must_use]
     pub fn permit<B>(&self, request: &Request<B>) -> bool {
-        if *self == Self::Any {
+        if *self == Self::ANY {
             return true;
         }
         match host(request) {
@@ -59,11 +57,9 @@ impl Hosts {
     /// Whether a request may ask by `host`, which may end with a port.
     #[must_use]
     pub fn permit_name(&self, host: &str) -> bool {
-        let listed: &[String] = match self {
-            Self::Any => return true,
-            Self::Unlisted => &[],
-            Self::Listed(listed) => listed,
-        };
+        if *self == Self::ANY {
+            return true;
+        }
         let Ok(authority) = host.parse::<Authority>() else {
             return false;
         };
@@ -74,9 +70,8 @@ impl Hosts {
         }
         // A dot at the end says that a name is whole.
         let name = name.strip_suffix('.').unwrap_or(name);
-        is_address(name)
-            || is_localhost(name)
-            || listed.iter().any(|it| name.eq_ignore_ascii_case(it))
+        let is_listed = |listed: &str| name.eq_ignore_ascii_case(listed);
+        is_address(name) || is_localhost(name) || self.0.holds(is_listed)
     }
 }
 
@@ -103,11 +98,7 @@ fn is_localhost(name: &str) -> bool {
 
 impl fmt::Display for Hosts {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unlisted => Ok(()),
-            Self::Any => formatter.write_str("*"),
-            Self::Listed(names) => formatter.write_str(&names.join(",")),
-        }
+        self.0.fmt(formatter)
     }
 }
 
@@ -119,16 +110,8 @@ impl FromStr for Hosts {
     type Err = NoHosts;
 
     fn from_str(text: &str) -> Result<Self, NoHosts> {
-        match text {
-            "" => return Ok(Self::Unlisted),
-            "*" => return Ok(Self::Any),
-            _ => {}
-        }
-        let names = text.split(',').map(str::trim);
-        let names: Option<Vec<_>> = names
-            .map(|name| is_name(name).then(|| name.to_ascii_lowercase()))
-            .collect();
-        Ok(Self::Listed(names.ok_or(NoHosts)?.into()))
+        let name = |name: &str| is_name(name).then(|| name.to_ascii_lowercase());
+        Listed::read(text, name).map(Self).ok_or(NoHosts)
     }
 }
 
@@ -154,7 +137,7 @@ mod tests {
     #[test]
     fn addresses_and_localhost_are_always_ours() {
         let listed: Hosts = "kv.example".parse().unwrap();
-        for hosts in [Hosts::Unlisted, Hosts::Any, listed] {
+        for hosts in [Hosts::default(), Hosts::ANY, listed] {
             for host in [
                 "localhost",
                 "localhost:50051",
@@ -190,14 +173,14 @@ mod tests {
             ("kv.example@evil", false),
         ] {
             assert_eq!(listed.permit(&asked_by(host)), expected, "{host}");
-            assert!(!Hosts::Unlisted.permit(&asked_by(host)), "{host}");
-            assert!(Hosts::Any.permit(&asked_by(host)), "{host}");
+            assert!(!Hosts::default().permit(&asked_by(host)), "{host}");
+            assert!(Hosts::ANY.permit(&asked_by(host)), "{host}");
         }
         let no_text = HeaderValue::from_bytes(b"\xe9vil").unwrap();
         let no_text = Request::get("/").header(HOST, no_text).body(()).unwrap();
-        assert!(!Hosts::Unlisted.permit(&no_text));
+        assert!(!Hosts::default().permit(&no_text));
         let absolute = Request::get("http://evil/v1/entries/k").header(HOST, "localhost");
-        assert!(!Hosts::Unlisted.permit(&absolute.body(()).unwrap()));
+        assert!(!Hosts::default().permit(&absolute.body(()).unwrap()));
     }
 
     #[test]
@@ -214,14 +197,14 @@ mod tests {
             ("2001:db8::1", false),
         ] {
             let address = address.parse().unwrap();
-            let of_listener = Hosts::Unlisted.of_listener(address);
+            let of_listener = Hosts::default().of_listener(address);
             assert_eq!(of_listener.permit_name("evil"), !is_near, "{address}");
             assert!(
                 !listed.of_listener(address).permit_name("evil"),
                 "{address}"
             );
             assert!(
-                Hosts::Any.of_listener(address).permit_name("evil"),
+                Hosts::ANY.of_listener(address).permit_name("evil"),
                 "{address}"
             );
         }

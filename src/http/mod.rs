@@ -16,6 +16,7 @@ pub mod events;
 pub mod hosts;
 pub mod hot;
 pub mod json;
+pub mod listed;
 pub mod media;
 pub mod plain;
 pub mod problem;

@@ -217,7 +217,7 @@ mod tests {
     }
 
     fn read(come: &[u8]) -> Option<Asked<'_>> {
-        Reader::of(Hosts::Any).read(come)
+        Reader::of(Hosts::ANY).read(come)
     }
 
     fn is_read_alike(come: &[u8]) {
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn what_a_client_says_of_each_read_is_remembered_if_it_is_short() {
-        let mut reader = Reader::of(Hosts::Any);
+        let mut reader = Reader::of(Hosts::ANY);
         for (padding, remembered) in [(0, true), (SAID_BYTES_MAX, false), (1, true)] {
             let said = format!(" HTTP/1.1\r\nhost: {}s\r\n\r\n", "h".repeat(padding));
             let head = format!("GET /v1/entries/k{said}");
@@ -312,7 +312,7 @@ mod tests {
             }
             is_read_alike(&come);
             for before in PLAIN {
-                let mut reader = Reader::of(Hosts::Any);
+                let mut reader = Reader::of(Hosts::ANY);
                 assert!(reader.read(before.as_bytes()).is_some());
                 assert_eq!(reader.read(&come), read(&come), "behind {before:?}");
                 assert_eq!(reader.read(&come), read(&come), "and once more");
