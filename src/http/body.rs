@@ -64,8 +64,20 @@ pub async fn read(body: RequestBody<Incoming>, message_bytes_max: usize) -> Resu
 /// like, and is good for now alone.
 #[must_use]
 pub fn of(content_type: HeaderValue, bytes: Bytes) -> Response<Body> {
+    full(whole(content_type, bytes))
+}
+
+/// The same answer as a connection sends it.
+#[must_use]
+pub fn full(answer: Response<Bytes>) -> Response<Body> {
+    answer.map(|bytes| Body::new(Full::new(bytes)))
+}
+
+/// As [`of`], before it is sent.
+#[must_use]
+pub fn whole(content_type: HeaderValue, bytes: Bytes) -> Response<Bytes> {
     let length = bytes.len();
-    let mut response = Response::new(Body::new(Full::new(bytes)));
+    let mut response = Response::new(bytes);
     let headers = response.headers_mut();
     *headers = HeaderMap::with_capacity(HEADERS);
     headers.insert(header::CONTENT_TYPE, content_type);
@@ -73,6 +85,25 @@ pub fn of(content_type: HeaderValue, bytes: Bytes) -> Response<Body> {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
     headers.insert(header::CACHE_CONTROL, NO_CACHE);
     response
+}
+
+/// An answer as HTTP/1.1 has it, behind what is in `into`.
+pub fn write(answer: &Response<Bytes>, date: &[u8], into: &mut BytesMut) {
+    let status = answer.status();
+    into.extend_from_slice(b"HTTP/1.1 ");
+    into.extend_from_slice(status.as_str().as_bytes());
+    into.extend_from_slice(b" ");
+    into.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    for (name, value) in answer.headers() {
+        into.extend_from_slice(b"\r\n");
+        into.extend_from_slice(name.as_str().as_bytes());
+        into.extend_from_slice(b": ");
+        into.extend_from_slice(value.as_bytes());
+    }
+    into.extend_from_slice(b"\r\ndate: ");
+    into.extend_from_slice(date);
+    into.extend_from_slice(b"\r\n\r\n");
+    into.extend_from_slice(answer.body());
 }
 
 /// A header's value, written where it stays; `None`: it cannot be one.

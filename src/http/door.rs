@@ -30,7 +30,7 @@ use crate::{
     },
     http::{
         Config,
-        as_it_is::{AsItIs, write_as_it_is},
+        as_it_is::write_as_it_is,
         body::{self, Request},
         console,
         cors::{Origins, is_preflight},
@@ -66,8 +66,8 @@ pub struct Door {
 trait Answers: Send + Sync {
     fn answer(&self, request: Request) -> Answered;
 
-    /// The value under a key, if it is there and can be told at once.
-    fn look(&self, key: &str) -> Option<AsItIs>;
+    /// What is under a key, if that can be told at once.
+    fn look(&self, key: &str) -> Option<Looked>;
 }
 
 /// An answer, now or later. It is small, since it is moved on its way.
@@ -150,7 +150,7 @@ impl Answers for Closed {
         Answered::Now(Some(Box::new(problem::respond(&failure))))
     }
 
-    fn look(&self, _: &str) -> Option<AsItIs> {
+    fn look(&self, _: &str) -> Option<Looked> {
         None
     }
 }
@@ -237,22 +237,28 @@ impl Door {
     }
 
     /// Answers a plain read, behind what is in `answers`; false where it cannot
-    /// be answered at once and well, and nothing was written.
+    /// be answered at once, and nothing was written.
     pub(super) fn answer(&self, key: &str, date: &mut Date, answers: &mut BytesMut) -> bool {
         let began = self.own.as_ref().map(|tally| (tally, Instant::now()));
         let Some(_share) = self.gate.enter() else {
             return false;
         };
-        let value = self.answers.look(key);
-        // What is larger is followed until it has left, as answers of others are.
-        let Some(value) = value.filter(|it| it.bytes.len() < FRAME_BYTES_FOLLOWED) else {
-            return false;
+        let status = match self.answers.look(key) {
+            Some(Looked::Absent) => {
+                body::write(&problem::miss(key), date.now(), answers);
+                StatusCode::NOT_FOUND
+            }
+            Some(Looked::Value(value)) if value.bytes.len() < FRAME_BYTES_FOLLOWED => {
+                if write_as_it_is(&value, date.now(), answers).is_err() {
+                    return false;
+                }
+                StatusCode::OK
+            }
+            // What is larger is followed until it has left, as answers of others are.
+            Some(Looked::Value(_)) | None => return false,
         };
-        if write_as_it_is(&value, date.now(), answers).is_err() {
-            return false;
-        }
         if let Some((tally, began)) = began {
-            tally.read(began);
+            tally.read(status, began);
         }
         true
     }
@@ -314,12 +320,9 @@ impl<R: From<Body>> Future for Answering<R> {
 }
 
 impl<E: Engine> Answers for Arc<Site<E>> {
-    fn look(&self, key: &str) -> Option<AsItIs> {
+    fn look(&self, key: &str) -> Option<Looked> {
         let key = Key::new(key, self.store.limits().key_bytes_max).ok()?;
-        match hot::look(&self.store, key)? {
-            Looked::Value(value) => Some(value),
-            Looked::Absent => None,
-        }
+        hot::look(&self.store, key)
     }
 
     fn answer(&self, request: Request) -> Answered {

@@ -45,7 +45,7 @@ pub async fn get<E: Engine>(store: &Store<E>, request: Request, key: String) -> 
     let given = proto::GetRequest { key, omit_value };
     let read = request::get(&given, store.limits())?;
     let Some(entry) = store.entry(read).await? else {
-        return Ok(problem::miss(read.key.as_str()));
+        return Ok(body::full(problem::miss(read.key.as_str())));
     };
     let version = entry.version();
     match condition::of_read(&head.headers, version.get()) {

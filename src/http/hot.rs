@@ -16,7 +16,7 @@ use crate::{
     engine::Engine,
     http::{
         as_it_is::{AsItIs, as_it_is},
-        body::Request,
+        body::{self, Request},
         problem,
     },
     model::{
@@ -55,7 +55,7 @@ pub fn get<E: Engine>(store: &Store<E>, request: &Request) -> Option<Response<Bo
     permit::read(request.body().caller(), key).ok()?;
     match look(store, key)? {
         Looked::Value(value) => as_it_is(value).ok(),
-        Looked::Absent => Some(problem::miss(key.as_str())),
+        Looked::Absent => Some(body::full(problem::miss(key.as_str()))),
     }
 }
 

@@ -58,7 +58,7 @@ impl Plain {
     }
 
     /// Answers the plain reads that `come` begins with, into `answers`, as long
-    /// as each can be answered at once and well; how many bytes of it they are.
+    /// as each can be answered at once; how many bytes of it they are.
     pub fn answer(&mut self, come: &[u8], answers: &mut BytesMut) -> usize {
         let mut answered = 0;
         while answers.len() < ANSWERS_BYTES_MAX

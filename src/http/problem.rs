@@ -23,20 +23,20 @@ pub fn refuse(refusal: &Refusal) -> Response<Body> {
 /// The whole answer to a request that failed so.
 #[must_use]
 pub fn respond(failure: &Failure) -> Response<Body> {
-    respond_as(status(failure), failure)
+    body::full(respond_as(status(failure), failure))
 }
 
 /// The answer to a read whose key is absent: no condition has failed, so it is
 /// the resource that is not there.
 #[must_use]
-pub fn miss(key: &str) -> Response<Body> {
+pub fn miss(key: &str) -> Response<Bytes> {
     let failure = Failure::new(Code::NotFound, "KEY_NOT_FOUND", "the key is absent");
     respond_as(StatusCode::NOT_FOUND, &failure.with_echo("key", key))
 }
 
-fn respond_as(status: StatusCode, failure: &Failure) -> Response<Body> {
+fn respond_as(status: StatusCode, failure: &Failure) -> Response<Bytes> {
     let document = document(failure, status).to_string();
-    let mut response = body::of(PROBLEM_JSON, Bytes::from(document));
+    let mut response = body::whole(PROBLEM_JSON, Bytes::from(document));
     *response.status_mut() = status;
     if let Some(reason) = Reason::of(failure.code(), failure.reason()) {
         response.extensions_mut().insert(reason);

@@ -149,10 +149,10 @@ impl Tallies {
 }
 
 impl Tally {
-    /// Counts a read that began then, and was answered well: the first of all
+    /// Counts a read that began then, and was answered so: the first of all
     /// methods of the first of all routes.
-    pub fn read(&self, began: Instant) {
-        self.count(0, StatusCode::OK.as_u16(), Some(began));
+    pub fn read(&self, status: StatusCode, began: Instant) {
+        self.count(0, status.as_u16(), Some(began));
     }
 
     /// Counts a refusal, if it is one.

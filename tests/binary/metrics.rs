@@ -30,10 +30,19 @@ fn page(address: &str) -> String {
 
 /// The whole answer to a request over HTTP/1.1.
 fn ask(address: impl ToSocketAddrs, method: &str, path: &str, body: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
     let length = body.len();
     let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close");
-    write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+    say(
+        address,
+        &format!("{head}\r\nContent-Length: {length}\r\n\r\n{body}"),
+    )
+}
+
+/// What is answered to all that is said on one connection, which the last request
+/// of it ends.
+fn say(address: impl ToSocketAddrs, said: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(said.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
@@ -66,9 +75,13 @@ async fn calls_are_told_by_how_they_ended() {
     kv.get(get("absent")).await.unwrap();
     kv.get(get("")).await.unwrap_err();
     // Over HTTP a miss is one too, also where the read that is asked most was
-    // looked for first.
+    // looked for first, and where it is a plain one.
     let answer = ask(server.address(), "GET", "/v1/entries/absent", "");
     assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+    let plain = "GET /v1/entries/absent HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let last = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let answers = say(server.address(), &(plain.repeat(2) + last));
+    assert_eq!(answers.matches("HTTP/1.1 404").count(), 2, "{answers}");
     kv.delete(DeleteRequest {
         key: "absent".to_owned(),
         condition: Some(nanokv::proto::Condition {
@@ -92,7 +105,10 @@ async fn calls_are_told_by_how_they_ended() {
         calls("Set", "INVALID_ARGUMENT", 1),
         "nanokv_refusals_total{reason=\"FIELD_MISSING\"} 1".to_owned(),
         "nanokv_refusals_total{reason=\"TIMEOUT_MALFORMED\"} 1".to_owned(),
-        "nanokv_reads_total{result=\"miss\"} 2".to_owned(),
+        "nanokv_reads_total{result=\"miss\"} 4".to_owned(),
+        "nanokv_http_requests_total{http_request_method=\"GET\",\
+         http_route=\"/v1/entries/{key}\",http_response_status_code=\"404\"} 3"
+            .to_owned(),
         "nanokv_connections{kind=\"ordinary\"} 1".to_owned(),
     ];
     told(&metrics, &lines.each_ref().map(String::as_str)).await;
