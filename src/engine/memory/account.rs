@@ -54,7 +54,7 @@ pub(super) struct Growth {
     pub(super) taken: usize,
     /// Bytes that are freed in the end.
     pub(super) freed: usize,
-    /// Entries that are added.
+    /// Entries that are added, or get their first deadline: the indexes grow.
     pub(super) added: usize,
 }
 
@@ -122,8 +122,8 @@ impl Account {
         }
     }
 
-    /// Whether there may be one more entry, in a slot that is free. Its share
-    /// of the indexes may pass the limit by a sixteenth: a store that is full
+    /// Whether there may be one more entry, in a slot that is free, or one more
+    /// with a deadline. Its share of the indexes may pass the limit by a sixteenth: a store that is full
     /// takes as many entries again as are deleted. Where entries make room, it
     /// is they who do.
     pub(super) fn admits_entry(&self) -> bool {

@@ -25,7 +25,7 @@ pub(in crate::engine::memory) struct Demand {
     slots: BTreeMap<usize, Slots>,
     /// Records that get a slot.
     records: usize,
-    /// Keys that were nowhere in the store.
+    /// Keys that were nowhere in the store, or had no deadline and get one.
     added: usize,
     /// Values that stand outside of their slots and take no other's place.
     values: usize,
@@ -55,6 +55,7 @@ impl Demand {
             .handle()
             .map(|handle| shard.slot_bytes(handle));
         let freed = shard.frees(decision.found);
+        self.added += usize::from(shard.is_first_deadline(decision));
         let value = match (decision.effect, decision.found) {
             (Effect::Put { value, .. }, _) => value,
             (Effect::Remove, Found::Present(_)) => {

@@ -3,7 +3,7 @@
 use crate::{
     engine::memory::{
         external::Externals,
-        record::{HEADER_BYTES, Payload},
+        record::{self, HEADER_BYTES, Payload},
         shard::{
             Context, Shard,
             apply::{Decision, Found, Request},
@@ -39,6 +39,9 @@ impl Shard {
         decision: Decision<'_>,
         context: Context<'_>,
     ) -> Result<Place, Error> {
+        if self.is_first_deadline(decision) && !context.account.admits_entry() {
+            return Err(context.full());
+        }
         let Effect::Put { value, .. } = decision.effect else {
             return Ok(Place::default());
         };
@@ -105,6 +108,17 @@ impl Shard {
                 }
             }
         }
+    }
+
+    /// Whether an entry that is there gets a deadline and had none: then an index
+    /// grows, and nothing else.
+    pub(super) fn is_first_deadline(&self, decision: Decision<'_>) -> bool {
+        let (Effect::Put { deadline, .. } | Effect::Retime { deadline }, Found::Present(handle)) =
+            (decision.effect, decision.found)
+        else {
+            return false;
+        };
+        deadline.is_some() && record::registration(self.slab.slot(handle)) == 0
     }
 
     /// What is freed outside of the slots when the entry goes.

@@ -11,6 +11,24 @@ use crate::model::{
 /// A way to store something.
 type Way = fn(&Memory<HeldClock>, Mutation<'_>) -> Result<(), Error>;
 
+/// Alone, in a list, and in a transaction.
+const WAYS: [Way; 3] = [
+    |memory, change| block(memory.mutate(change)).map(drop),
+    |memory, change| {
+        let mut answers = block(memory.batch(&[Operation::Mutate(change)], usize::MAX));
+        answers.pop().unwrap().map(drop)
+    },
+    |memory, change| {
+        let operations = [Operation::Mutate(change)];
+        let transaction = Transaction::new(&[], &operations).unwrap();
+        match block(memory.transact(transaction, usize::MAX)) {
+            Ok(_) => Ok(()),
+            Err(TransactionError::Whole(error)) => Err(error),
+            Err(error) => panic!("{error:?}"),
+        }
+    },
+];
+
 /// Sets keys until one is refused; how many there are.
 pub(super) fn fill(memory: &Memory<HeldClock>, bytes: usize) -> u32 {
     for number in 0..100_000 {
@@ -67,6 +85,47 @@ fn a_number_in_place_of_a_large_value_can_be_added_to() {
         check(&memory);
     }
     assert!(stored > 0);
+}
+
+#[test]
+fn first_deadlines_grow_an_index_within_the_limit() {
+    let (memory, _clock) = store(1 << 20, 1);
+    let (mut names, mut refused) = (Vec::new(), [0; 4]);
+    for number in 0.. {
+        let name = format!("{number}");
+        if set_number(&memory, &name, 1).is_err() {
+            break;
+        }
+        names.push(name);
+    }
+    for (nth, name) in names.iter().enumerate() {
+        // Far apart, so that no bucket is large.
+        let ttl_ms = 60_000 + 64 * u64::try_from(nth).unwrap();
+        let touch = Mutation {
+            key: Key::new(name, 1024).unwrap(),
+            change: Change::Touch {
+                expiry: Expiry::After(ttl_ms),
+                mode: TouchMode::Any,
+                omit_value: true,
+            },
+            condition: None,
+        };
+        let given = match WAYS.get(nth % 4) {
+            Some(way) => way(&memory, touch),
+            // In the slot that it has.
+            None => set(&memory, name, 8, ttl_ms).map(drop),
+        };
+        assert_bounded(&memory);
+        match given {
+            Ok(()) => {}
+            Err(Error::MemoryFull { .. }) => refused[nth % 4] += 1,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    assert!(refused.iter().all(|count| *count > 0), "{refused:?}");
+    // Another deadline than the first needs nothing more.
+    assert!(touch(&memory, &names[0], 70_000).unwrap().retimed);
+    check(&memory);
 }
 
 #[test]
@@ -171,21 +230,7 @@ fn one_entry_that_stays_does_not_hold_the_memory_of_its_page() {
 #[test]
 fn entries_of_another_size_have_the_room_between_those_that_stay() {
     let value = [7; 1000];
-    let alone: Way = |memory, set| block(memory.mutate(set)).map(drop);
-    let in_a_list: Way = |memory, set| {
-        let mut answers = block(memory.batch(&[Operation::Mutate(set)], usize::MAX));
-        answers.pop().unwrap().map(drop)
-    };
-    let in_a_transaction: Way = |memory, set| {
-        let operations = [Operation::Mutate(set)];
-        let transaction = Transaction::new(&[], &operations).unwrap();
-        match block(memory.transact(transaction, usize::MAX)) {
-            Ok(_) => Ok(()),
-            Err(TransactionError::Whole(error)) => Err(error),
-            Err(error) => panic!("{error:?}"),
-        }
-    };
-    for way in [alone, in_a_list, in_a_transaction] {
+    for way in WAYS {
         // Two of three stay, which is more than the sweeper moves.
         let (memory, _clock) = store(4 << 20, 4);
         let count = fill(&memory, 100);
