@@ -132,7 +132,13 @@ async fn serve(config: Config) -> Result<(), Box<dyn error::Error + Send + Sync>
     if let Some(metrics) = metrics {
         tracing::info!(address = %metrics.address(), "metrics listening");
         let figures = figures(&context, &seats);
-        tokio::spawn(metrics::serve(metrics, config.serve.metrics, figures));
+        let hosts = context.door.hosts().clone();
+        tokio::spawn(metrics::serve(
+            metrics,
+            config.serve.metrics,
+            hosts,
+            figures,
+        ));
     }
     let open = open(config.memory, config.journal, opening.clone());
     let (stop_handle, stop) = Stop::new();

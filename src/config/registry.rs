@@ -134,8 +134,9 @@ pub static SETTINGS: &[Setting] = &[
     general(
         "http_hosts",
         Kind::Hosts(place!(http.http_hosts)),
-        "Names by which JSON and gRPC-Web may be asked, beside localhost and addresses: a list, or \
-         * for all. Not looked at where there is TLS or callers are asked who they are",
+        "Names by which JSON, gRPC-Web and the page of metrics may be asked, beside localhost and \
+         addresses: a list, or * for all. With TLS, or where callers are asked who they are, the \
+         page of metrics alone",
     )
     .or("none on 127.0.0.1 and ::1, else all"),
     access(

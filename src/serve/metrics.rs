@@ -16,6 +16,7 @@ use tokio::{
 };
 
 use crate::{
+    http::hosts::Hosts,
     model::figure::Figure,
     serve::{accept::PAUSE, bind::Bound, error::Error},
     telemetry::page::{self, Format},
@@ -66,11 +67,18 @@ impl fmt::Debug for Figures {
     }
 }
 
-/// Answers who asks on `bound`; never returns but by an error.
+/// Answers who asks on `bound`, by one of the names of `hosts` where pages of
+/// browsers could ask by others; never returns but by an error.
 ///
 /// # Errors
 /// [`Error::Worker`] when the socket cannot be served.
-pub async fn serve(bound: Bound, config: Config, figures: Figures) -> Result<(), Error> {
+pub async fn serve(
+    bound: Bound,
+    config: Config,
+    hosts: Hosts,
+    figures: Figures,
+) -> Result<(), Error> {
+    let hosts = hosts.of_listener(bound.address().ip());
     let listener = TcpListener::from_std(bound.listener).map_err(Error::Worker)?;
     let places = Arc::new(Semaphore::new(config.connections_max));
     let patience = Duration::from_millis(config.ms_max);
@@ -81,7 +89,8 @@ pub async fn serve(bound: Bound, config: Config, figures: Figures) -> Result<(),
         };
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(answer(stream, figures.clone(), patience, place));
+                let (hosts, figures) = (hosts.clone(), figures.clone());
+                tokio::spawn(answer(stream, hosts, figures, patience, place));
             }
             Err(error) => {
                 tracing::debug!(%error, "a connection for metrics was lost");
@@ -93,12 +102,13 @@ pub async fn serve(bound: Bound, config: Config, figures: Figures) -> Result<(),
 
 async fn answer(
     stream: TcpStream,
+    hosts: Hosts,
     figures: Figures,
     patience: Duration,
     _place: OwnedSemaphorePermit,
 ) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let response = respond(&request, &figures);
+        let response = respond(&request, &hosts, &figures);
         async { Ok::<_, Infallible>(response) }
     });
     let connection = http1::Builder::new()
@@ -114,7 +124,11 @@ async fn answer(
     }
 }
 
-fn respond<B>(request: &Request<B>, figures: &Figures) -> Response<Full<Bytes>> {
+fn respond<B>(request: &Request<B>, hosts: &Hosts, figures: &Figures) -> Response<Full<Bytes>> {
+    if !hosts.permit(request) {
+        let text = "The name in Host is not among http_hosts, nor localhost or an address.\n";
+        return refuse(StatusCode::MISDIRECTED_REQUEST, text);
+    }
     if request.uri().path() != PATH {
         return refuse(StatusCode::NOT_FOUND, "There is only /metrics here.\n");
     }
@@ -162,7 +176,7 @@ mod tests {
         let bound = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let address = bound.address();
         let figures = Figures::new(|| vec![Figure::counter("nanokv_things", "Things", 7)]);
-        tokio::spawn(serve(bound, config, figures));
+        tokio::spawn(serve(bound, config, Hosts::default(), figures));
         address
     }
 
@@ -178,7 +192,7 @@ mod tests {
     #[tokio::test]
     async fn the_page_is_told_and_nothing_else() {
         let address = started(Config::default());
-        let page = ask(address, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        let page = ask(address, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
         assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
         assert!(
             page.contains("content-type: text/plain; version=0.0.4"),
@@ -186,14 +200,16 @@ mod tests {
         );
         assert!(page.ends_with("nanokv_things_total 7\n"), "{page}");
         let accept = "Accept: application/openmetrics-text;version=1.0.0";
-        let page = format!("GET /metrics HTTP/1.1\r\nHost: x\r\n{accept}\r\n\r\n");
+        let page = format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\n{accept}\r\n\r\n");
         assert!(ask(address, &page).await.ends_with("# EOF\n"));
+        let foreign = ask(address, "GET /metrics HTTP/1.1\r\nHost: evil\r\n\r\n").await;
+        assert!(foreign.starts_with("HTTP/1.1 421"), "{foreign}");
         for (request, status) in [
             ("GET / HTTP/1.1", "404"),
             ("GET /metrics/ HTTP/1.1", "404"),
             ("POST /metrics HTTP/1.1", "405"),
         ] {
-            let answer = ask(address, &format!("{request}\r\nHost: x\r\n\r\n")).await;
+            let answer = ask(address, &format!("{request}\r\nHost: localhost\r\n\r\n")).await;
             assert!(
                 answer.starts_with(&format!("HTTP/1.1 {status}")),
                 "{answer}"
@@ -222,7 +238,7 @@ mod tests {
             ..Config::default()
         });
         let mut silent = TcpStream::connect(address).await.unwrap();
-        let page = ask(address, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        let page = ask(address, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
         assert!(page.ends_with("nanokv_things_total 7\n"), "{page}");
         let mut rest = Vec::new();
         let _ = silent.read_to_end(&mut rest).await;
