@@ -43,6 +43,7 @@ use crate::{
     serve::{
         bind::{Bound, bind},
         connection::Context,
+        files::raise_open_files,
         metrics::{self, Figures},
         reload::keep,
         run::run_seated as serve_bound,
@@ -91,8 +92,9 @@ fn tell(loaded: &Loaded) {
 }
 
 async fn serve(config: Config) -> Result<(), Box<dyn error::Error + Send + Sync>> {
-    warn_if_open(&config);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
+    warn_if_open(&config);
+    let config = within_open_files(config);
     let tls = Tls::load(&config.tls)?;
     let (tls, certificates) = tls.unzip();
     let bound = bind(config.serve.listen)?.with_tls(tls);
@@ -152,6 +154,26 @@ async fn serve(config: Config) -> Result<(), Box<dyn error::Error + Send + Sync>
             serve_bound(bound, context, seats, opening, open, stop).await
         } => served.map_err(Into::into),
     }
+}
+
+/// The same with no more connections than there are files for: a journal that
+/// finds none left stops for good.
+fn within_open_files(config: Config) -> Config {
+    let Some(open_files_max) = raise_open_files() else {
+        return config;
+    };
+    let wanted = config.serve.connections_max;
+    let config = config.fitting(open_files_max);
+    let connections_max = config.serve.connections_max;
+    if connections_max < wanted {
+        tracing::warn!(
+            connections_max,
+            wanted,
+            open_files_max,
+            "connections_max is lower than it was set: no more files may be open"
+        );
+    }
+    config
 }
 
 /// What metrics tell: what each part tells of itself.

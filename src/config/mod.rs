@@ -53,6 +53,19 @@ impl Config {
         !self.journal.dir.as_os_str().is_empty()
     }
 
+    /// The same with no more connections than there are files for, where so many may
+    /// be open; at least one.
+    #[must_use]
+    pub fn fitting(mut self, open_files_max: u64) -> Self {
+        let serve = &mut self.serve;
+        let reserved = serve.health_connections_reserved * 2 + serve.metrics.connections_max;
+        let beside = STORE_FILES_MAX + WORKER_FILES_MAX * serve.workers + reserved;
+        let fitting = usize::try_from(open_files_max).unwrap_or(usize::MAX);
+        let fitting = fitting.saturating_sub(beside).max(1);
+        serve.connections_max = serve.connections_max.min(fitting);
+        self.shared()
+    }
+
     /// Tells each part what another part was told and it has to know as well.
     #[must_use]
     pub fn shared(mut self) -> Self {
@@ -109,6 +122,11 @@ impl Config {
         self
     }
 }
+
+/// Files that a server has open for itself and its store, also while that is opened,
+/// written and backed up, and for each of its workers.
+const STORE_FILES_MAX: usize = 64;
+const WORKER_FILES_MAX: usize = 8;
 
 /// A file of the log has a multiple of so many bytes.
 const SECTOR_BYTES: u64 = 4096;

@@ -45,13 +45,11 @@ impl Bound {
     }
 }
 
-/// Listens on `address`; port 0 picks a free one. Also raises the number of
-/// files that this process may have open as far as it may.
+/// Listens on `address`; port 0 picks a free one.
 ///
 /// # Errors
 /// [`Error::Bind`], with what the system says.
 pub fn bind(address: SocketAddr) -> Result<Bound, Error> {
-    raise_open_files();
     listen(address).map_err(|source| Error::Bind { address, source })
 }
 
@@ -75,11 +73,4 @@ fn listen(address: SocketAddr) -> io::Result<Bound> {
         tls: None,
         address,
     })
-}
-
-fn raise_open_files() {
-    match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(files) => tracing::debug!(files, "open files raised"),
-        Err(error) => tracing::warn!(%error, "open files could not be raised"),
-    }
 }

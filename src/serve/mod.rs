@@ -9,6 +9,7 @@ pub mod config;
 pub mod connection;
 pub mod counted;
 pub mod error;
+pub mod files;
 pub mod gathered;
 pub mod health_only;
 pub mod http1;

@@ -5,6 +5,8 @@
 
 mod configured;
 mod drained;
+#[cfg(target_os = "linux")]
+mod files;
 mod health;
 mod metrics;
 mod program;
