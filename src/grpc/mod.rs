@@ -69,7 +69,7 @@ impl Default for Config {
         Self {
             limits: Limits::default(),
             expiry: ExpiryRules::default(),
-            pipelines_max: 10_000,
+            pipelines_max: 1024,
             watches: watch::Limits::default(),
             backups: backup::Limits::default(),
             health_watches_max: 1024,

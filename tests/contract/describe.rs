@@ -73,7 +73,7 @@ async fn describe_tells_the_limits_by_default(server: Server) {
     assert_eq!(limits.page_entries_max, 1000);
     assert_eq!(limits.delete_range_entries_max, 100_000);
     assert_eq!(limits.pipeline_lists_in_flight_max, 16);
-    assert_eq!(limits.pipelines_max, 10_000);
+    assert_eq!(limits.pipelines_max, 1024);
     assert_eq!(limits.watchers_max, 10_000);
     assert_eq!(limits.watch_ranges_max, 64);
     assert_eq!(limits.ttl_max.unwrap().seconds, 100 * 365 * 86_400);
