@@ -15,6 +15,8 @@ pub enum Failure {
     Misused(String),
     /// It could not be done.
     Failed(Box<dyn error::Error + Send + Sync>),
+    /// It could not be done, and the log says why.
+    Logged,
     /// Nothing is there. Empty when that was told already.
     Missed(String),
     /// What was asked for must not be done as things are. Empty when that was
@@ -40,7 +42,7 @@ impl Failure {
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Unread => 0,
-            Self::Failed(_) => 1,
+            Self::Failed(_) | Self::Logged => 1,
             Self::Usage(_) | Self::Misused(_) => 2,
             Self::Missed(_) => 3,
             Self::Unmet(_) => 4,
@@ -84,7 +86,7 @@ impl Failure {
             Self::Told {
                 error, json: true, ..
             } => eprintln!("{}", json::error(error)),
-            Self::Unread => {}
+            Self::Unread | Self::Logged => {}
             Self::Missed(what) | Self::Unmet(what) if what.is_empty() => {}
             told => eprintln!("nanokv: {told}"),
         }
@@ -99,7 +101,7 @@ impl fmt::Display for Failure {
                 formatter.write_str(what)
             }
             Self::Failed(error) => error.fmt(formatter),
-            Self::Unread => Ok(()),
+            Self::Unread | Self::Logged => Ok(()),
             Self::Told { address, error, .. } => match error.code() {
                 Code::Unavailable | Code::DeadlineExceeded => {
                     write!(formatter, "{address}: {error}")

@@ -11,6 +11,7 @@ use std::{
 
 use clap::ArgMatches;
 use tokio::{runtime, sync::oneshot};
+use tracing::Level;
 
 use crate::{
     commands::{
@@ -51,7 +52,7 @@ use crate::{
         stop::{Stop, signals},
         tls::Tls,
     },
-    telemetry::{events, process},
+    telemetry::{config::Format, events, process},
 };
 
 /// How far it has come is told of stores that have more bytes than this: the
@@ -66,6 +67,7 @@ const TOLD_BYTES_MIN: u64 = 64 << 20;
 pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
     let loaded = load(flags::read(typed))?;
     let events = events::start(&loaded.config.telemetry).map_err(Failure::Failed)?;
+    let is_json = loaded.config.telemetry.format == Format::Json;
     tell(&loaded);
     // Accepts, sweeps and waits for signals; connections have threads of their
     // own.
@@ -74,9 +76,17 @@ pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
         .build()
         .map_err(Failure::failed)?;
     let served = runtime.block_on(serve(loaded.config));
+    let served = served.map_err(|error| {
+        if !is_json || !tracing::enabled!(Level::ERROR) {
+            return Failure::Failed(error);
+        }
+        // For a reader of lines of JSON, which words alone are not.
+        tracing::error!(%error, "ended");
+        Failure::Logged
+    });
     // After the last call.
     events.finish();
-    served.map_err(Failure::Failed)
+    served
 }
 
 fn tell(loaded: &Loaded) {

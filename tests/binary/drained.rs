@@ -105,7 +105,7 @@ async fn a_second_signal_ends_it_at_once() {
     server.signal(Signal::TERM);
     let (status, log) = server.ended().await;
     assert_eq!(status.code(), Some(1), "{log}");
-    assert!(log.contains("nanokv: stopped at once"), "{log}");
+    assert!(log.contains("stopped at once"), "{log}");
 }
 
 #[tokio::test]

@@ -138,14 +138,18 @@ fn what_is_typed_wrong_is_wrong_usage() {
 fn an_address_in_use_is_told_and_is_no_wrong_usage() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let (code, error) = failed(Program::new(&["--listen", &address]));
-    assert_eq!(code, Some(1));
-    assert!(
-        error.contains(&format!(
-            "nanokv: cannot listen on {address}: Address already in use"
-        )),
-        "{error}"
-    );
+    let told = format!("cannot listen on {address}: Address already in use");
+    for (format, told) in [
+        ("pretty", format!("nanokv: {told}")),
+        ("json", format!("\"error\":\"{told}")),
+    ] {
+        let program = Program::new(&["--listen", &address, "--log", format]);
+        let (code, error) = failed(program);
+        assert_eq!(code, Some(1));
+        assert!(error.contains(&told), "{error}");
+        let is_json = |line: &str| serde_json::from_str::<serde_json::Value>(line).is_ok();
+        assert_eq!(error.lines().all(is_json), format == "json", "{error}");
+    }
 }
 
 #[tokio::test]
