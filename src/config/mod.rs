@@ -90,7 +90,6 @@ impl Config {
         told.watch_history_events_max = wire(history.events_max);
         told.watch_history_bytes_max = wire(history.bytes_max);
         told.watch_history_armed_ms = wire(history.armed_ms);
-        self.journal.history_changes = wide(history.events_max);
         self.journal.segment_bytes = self.journal.segment_bytes.next_multiple_of(SECTOR_BYTES);
         told.backup_held_bytes_max = wire(self.memory.backup_held_bytes_max);
         if is_kept {
@@ -130,10 +129,6 @@ const WORKER_FILES_MAX: usize = 8;
 
 /// A file of the log has a multiple of so many bytes.
 const SECTOR_BYTES: u64 = 4096;
-
-fn wide(limit: impl TryInto<u64>) -> u64 {
-    limit.try_into().unwrap_or(u64::MAX)
-}
 
 fn wire(limit: impl TryInto<i64>) -> i64 {
     limit.try_into().unwrap_or(i64::MAX)

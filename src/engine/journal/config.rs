@@ -73,9 +73,6 @@ pub struct Config {
     pub snapshot_log_bytes_min: u64,
     /// Bytes a second at which a snapshot is written.
     pub snapshot_bytes_per_second: u64,
-    /// Changes that the log goes on covering behind a snapshot, for watches that
-    /// resume after a restart.
-    pub history_changes: u64,
     /// Which mechanisms are left out, to see tests fail.
     #[cfg(test)]
     pub planted: Planted,
@@ -94,7 +91,6 @@ impl Default for Config {
             disk_free_bytes_min: 256 << 20,
             snapshot_log_bytes_min: 256 << 20,
             snapshot_bytes_per_second: 64 << 20,
-            history_changes: 100_000,
             #[cfg(test)]
             planted: Planted::default(),
         }

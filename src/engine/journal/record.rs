@@ -55,6 +55,15 @@ pub enum Record<'a> {
 }
 
 impl<'a> Record<'a> {
+    /// The version that the change took, if it took one.
+    #[must_use]
+    pub const fn takes(&self) -> Option<Version> {
+        match self {
+            Self::Put { version, .. } | Self::Remove { version, .. } => Some(*version),
+            Self::Touch { .. } | Self::Remember { .. } => None,
+        }
+    }
+
     /// Adds its bytes, in the form in which the journal keeps it.
     pub fn write(&self, out: &mut Vec<u8>) {
         record::write(&Item::Record(*self), out);

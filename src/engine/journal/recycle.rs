@@ -1,15 +1,13 @@
 //! Segments that a snapshot has made superfluous become spares.
 
-use std::sync::atomic::Ordering;
-
 use crate::engine::journal::{error::Fault, layout::narrow, names, shared::Shared};
 
 /// How many spares are kept at most, whatever the settings.
 const SPARES_MAX: usize = 8;
 
 /// Lets go of the segments all of whose records the snapshot holds, the oldest
-/// first: those between would be missed. Some are kept for watches that resume
-/// after a restart, unless the disk is full.
+/// first: those between would be missed. None is kept for watches that resume after a
+/// restart: what was before an event that a snapshot holds is not known any more.
 pub(super) fn recycle(shared: &Shared) -> Result<(), Fault> {
     let disk = &*shared.disk;
     let covered = shared.covered.lock();
@@ -33,11 +31,13 @@ pub(super) fn recycle(shared: &Shared) -> Result<(), Fault> {
 /// Removes spares that are too many.
 pub(super) fn trim(shared: &Shared) -> Result<(), Fault> {
     let disk = &*shared.disk;
-    let max = (kept_segments(shared) + 1).min(SPARES_MAX);
+    let config = &shared.config;
+    // As many as a log has between two snapshots at least.
+    let max = narrow(config.snapshot_log_bytes_min / config.segment_bytes) + 1;
     loop {
         let name = {
             let mut spares = shared.spares.lock();
-            if spares.count() <= max {
+            if spares.count() <= max.min(SPARES_MAX) {
                 return Ok(());
             }
             spares.dirty.pop_front()
@@ -50,25 +50,13 @@ pub(super) fn trim(shared: &Shared) -> Result<(), Fault> {
     }
 }
 
-/// As many segments as a log has between two snapshots at least.
-fn kept_segments(shared: &Shared) -> usize {
-    narrow(shared.config.snapshot_log_bytes_min / shared.config.segment_bytes)
-}
-
-/// The oldest segment, if it is not needed. On a full disk watches have to begin
-/// anew, and none is kept for them.
+/// The oldest segment, if it is not needed.
 fn superfluous(shared: &Shared, last_covered: u64) -> Option<u64> {
-    let last = shared.queue.lock().last();
-    let history = shared.config.history_changes;
     let segments = shared.segments.lock();
     let (number, _) = *segments.front()?;
-    // Each ends before the next one begins.
-    let is_covered = |next: &&(u64, u64)| next.1 <= last_covered.saturating_add(1);
-    let covered = segments.iter().skip(1).take_while(is_covered).count();
+    // It ends before the next one begins.
     let (_, next) = *segments.get(1)?;
-    let is_history = last.saturating_sub(next.saturating_sub(1)) < history
-        && !shared.is_disk_full.load(Ordering::Acquire);
-    (covered > 0 && (!is_history || covered > kept_segments(shared))).then_some(number)
+    (next <= last_covered.saturating_add(1)).then_some(number)
 }
 
 /// Removes a spare that nobody needs soon: for a disk that is full.

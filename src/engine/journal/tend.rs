@@ -104,7 +104,7 @@ impl Tender {
             tracing::info!(disk_free_bytes = free, "the disk has room again");
         }
         if !is_ready {
-            // What was kept for watches makes room for the log.
+            // What a snapshot holds, where that could not be let go of then.
             return match recycle::recycle(shared) {
                 Err(fault) if disk::is_full(&fault.error) => Ok(()),
                 recycled => recycled,

@@ -108,7 +108,7 @@ fn uses(usage: &MemoryUsage) -> [(&'static str, Value); 7] {
 }
 
 fn watching<C: Clock>(memory: &Memory<C>) -> [Figure; 4] {
-    let backlog = memory.history.backlog(memory.versions.last());
+    let backlog = memory.history.backlog();
     [
         Figure::gauge(
             "nanokv_watch_history_armed",

@@ -11,7 +11,7 @@ use crate::{
     engine::{
         ListQuery, Page,
         memory::{
-            Memory, history,
+            Memory,
             lock::MutexGuard,
             shard::{Scan, Scanned},
         },
@@ -69,8 +69,6 @@ impl Eq for Head {}
 /// merged: the least of the next entries of all shards comes next. When a shard
 /// has nothing left that was read, it is read on from there.
 pub(super) async fn run<C: Clock>(memory: &Memory<C>, query: ListQuery<'_>) -> Page {
-    // Before the version is read, so that a watch can begin there.
-    history::arm(memory);
     let version = memory.versions.last();
     let mut merge = Merge::new(memory, query);
     for number in 0..memory.shards.len() {

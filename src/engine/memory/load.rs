@@ -12,7 +12,7 @@ use crate::{
         },
         memory::{Config, Memory, history, room, shard::Kept, source::Parts, versions::Versions},
     },
-    model::{clock::Clock, key::Key, time::UnixMillis},
+    model::{clock::Clock, key::Key, time::UnixMillis, version::Version},
 };
 
 /// So many records of the log are taken in before what they tell is gathered.
@@ -54,6 +54,7 @@ impl<C: Clock> Memory<C> {
             // A change that was seen and then lost cannot be taken back from
             // those who follow: where there may be such, they begin anew.
             resumes: durability == Durability::Always,
+            knows_version: false,
             untold: None,
         };
         let opened = Journal::open(
@@ -69,6 +70,9 @@ impl<C: Clock> Memory<C> {
             let why = "there is more than memory_max, and the journal takes no removals";
             OpenError::Load(why.to_owned())
         })?;
+        // What was armed on the way was by a clock that may have been behind, and
+        // reading it may have taken long.
+        history::renew(&memory);
         Ok(memory)
     }
 
@@ -112,6 +116,9 @@ struct Loader<'a, C: Clock> {
     memory: &'a Memory<C>,
     /// Whether watches may go on from before.
     resumes: bool,
+    /// Whether the last version that was given out is known: the last one of the
+    /// log. A snapshot does not tell it, since it has nothing of a key that is gone.
+    knows_version: bool,
     /// How many changes were recorded for watches and not gathered; `None`: none
     /// are recorded yet.
     untold: Option<usize>,
@@ -121,11 +128,14 @@ impl<C: Clock> Loader<'_, C> {
     /// # Errors
     /// Why it cannot be taken in.
     fn take(&mut self, origin: Origin, record: Record<'_>) -> Result<(), String> {
-        // What was before an event is certain only where the store is as it was
-        // then, which it is not while a snapshot is ahead of the log.
-        if self.resumes && origin == Origin::Log && self.untold.is_none() {
-            history::arm(self.memory);
-            self.untold = Some(0);
+        if let (Origin::Overlap | Origin::Log, Some(version)) = (origin, record.takes()) {
+            // What was before an event is certain only where the store is as it was
+            // then, which it is not while a snapshot is ahead of the log.
+            if self.resumes && origin == Origin::Log && self.untold.is_none() {
+                self.arm(Version::new(version.get() - 1));
+                self.untold = Some(0);
+            }
+            self.knows_version = true;
         }
         self.apply(record)?;
         if let Some(untold) = &mut self.untold {
@@ -136,6 +146,15 @@ impl<C: Clock> Loader<'_, C> {
             }
         }
         Ok(())
+    }
+
+    /// Records changes for watches that go on after the last version that was given
+    /// out, which is none after `version`.
+    fn arm(&self, version: Option<Version>) {
+        if let (false, Some(version)) = (self.knows_version, version) {
+            self.memory.versions.pass(version);
+        }
+        history::arm(self.memory);
     }
 
     fn apply(&self, record: Record<'_>) -> Result<(), String> {
@@ -203,7 +222,7 @@ impl<C: Clock> Loader<'_, C> {
         let resumes = self.resumes && !opened.created;
         if resumes && self.untold.is_none() {
             // Nothing has changed since, and that can be told.
-            history::arm(memory);
+            self.arm(Some(opened.version));
         }
         memory.versions.pass(opened.version);
         if resumes {

@@ -422,6 +422,8 @@ impl<C: Clock> Engine for Memory<C> {
     }
 
     async fn list(&self, query: ListQuery<'_>) -> Result<Page, Error> {
+        // Before the version is read, so that a watch can begin there.
+        history::arm(self);
         let page = list::run(self, query).await;
         self.settled(self.barrier()).await?;
         Ok(page)

@@ -215,11 +215,13 @@ impl Writer {
         counted.snapshot_bytes.store(bytes, Ordering::Relaxed);
         let entries = self.blocks.records();
         tracing::info!(entries, bytes, "a snapshot was written");
+        *shared.covered.lock() = self.begin;
+        recycle::recycle(shared)?;
+        // Last: one that is left is removed when the store is opened again.
         if before > 0 {
             let old = names::snapshot(before);
             disk.remove(&old).map_err(Fault::of(disk, "remove", &old))?;
         }
-        *shared.covered.lock() = self.begin;
-        recycle::recycle(shared)
+        Ok(())
     }
 }

@@ -360,7 +360,6 @@ fn check(
 fn config() -> Config {
     Config {
         segment_bytes: 64 << 10,
-        history_changes: 0,
         disk_free_bytes_min: 0,
         snapshot_log_bytes_min: 128 << 10,
         ..Config::default()

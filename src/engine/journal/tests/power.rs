@@ -89,13 +89,12 @@ pub(super) fn cut_everywhere(
 #[test]
 fn nothing_acknowledged_is_lost_with_the_power() {
     let mut cuts = 0;
-    for round in 0..rounds(2) {
+    for _ in 0..rounds(2) {
         for durability in [Durability::Always, Durability::Interval, Durability::Os] {
             let seed = seed();
             let mut random = fastrand::Rng::with_seed(seed);
             let config = Config {
                 durability,
-                history_changes: round % 2 * 20,
                 ..config()
             };
             let rig = history(&config, &mut random, 60);

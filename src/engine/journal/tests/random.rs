@@ -11,7 +11,6 @@ fn a_snapshot_and_the_log_make_what_was_there() {
         let config = Config {
             durability: [Durability::Always, Durability::Interval, Durability::Os]
                 [random.usize(0..3)],
-            history_changes: random.u64(0..2) * 50,
             ..config()
         };
         let mut rig = power::history(&config, &mut random, 120);
@@ -76,31 +75,6 @@ fn a_log_does_not_grow_for_ever() {
     let bytes: usize = rig.disk.image().values().map(Vec::len).sum();
     assert!(bytes < 6 * (64 << 10), "{bytes}");
     assert_eq!(rig.reopened().held(), rig.held());
-}
-
-#[test]
-fn history_keeps_segments_that_a_snapshot_covers_and_not_too_many() {
-    let config = Config {
-        history_changes: 10,
-        ..config()
-    };
-    let mut rig = Rig::new(&config);
-    rig.fill_segments(3);
-    rig.snapshot().unwrap();
-    let first = rig.parts.shared.segments.lock()[0].1;
-    let last = rig.journal.last().get();
-    assert!(rig.journal.status().segments < 4 && last - first >= 10);
-    let config = Config {
-        history_changes: u64::MAX,
-        ..config
-    };
-    let mut rig = Rig::new(&config);
-    rig.fill_segments(6);
-    rig.snapshot().unwrap();
-    assert_eq!(rig.journal.status().segments, 3, "two and the last");
-    let again = rig.reopened();
-    assert_eq!(again.held(), rig.held());
-    assert_eq!(again.journal.status().segments, 3);
 }
 
 #[test]

@@ -80,10 +80,9 @@ impl History {
         self.state.lock().bytes()
     }
 
-    /// What it keeps, and how far watches are behind a store whose last version
-    /// is `version`.
-    pub(super) fn backlog(&self, version: Version) -> Backlog {
-        self.state.lock().backlog(version)
+    /// What it keeps, and how far watches are behind.
+    pub(super) fn backlog(&self) -> Backlog {
+        self.state.lock().backlog()
     }
 }
 
@@ -98,6 +97,12 @@ const MEMORY_SHARE: u64 = 16;
 /// while. Whoever reads the counter of versions after that can watch from there.
 pub(super) fn arm<C: Clock>(memory: &Memory<C>) {
     drop(armed(memory));
+}
+
+/// If it is armed, it is for a while from now on, whatever was said before.
+pub(super) fn renew<C: Clock>(memory: &Memory<C>) {
+    let History { config, state, .. } = &memory.history;
+    state.lock().renew(memory.clock.now(), config);
 }
 
 /// The state, armed for a while from now on.

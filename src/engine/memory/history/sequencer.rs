@@ -66,6 +66,17 @@ pub(in crate::engine::memory) async fn run<C: Clock>(memory: &Memory<C>) {
     }
 }
 
+/// Tells the index who has come and gone, where these are many: while nothing can be
+/// gathered, since nothing is durable, nobody else does.
+pub(super) fn learn_if_much<C: Clock>(memory: &Memory<C>) {
+    let history = &memory.history;
+    if history.state.lock().has_much_news() {
+        let mut sequencer = history.sequencer.lock();
+        let news = history.state.lock().take_news();
+        sequencer.learn(news);
+    }
+}
+
 /// Gathers what there is; whether something is left.
 pub(in crate::engine::memory) fn step<C: Clock>(memory: &Memory<C>) -> bool {
     let history = &memory.history;

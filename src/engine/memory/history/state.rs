@@ -19,6 +19,10 @@ use crate::{
     model::{error::Error, event::EventKinds, time::UnixMillis, version::Version},
 };
 
+/// How many may have come and gone before the index is told, though nothing is to be
+/// gathered.
+const NEWS_MAX: usize = 1 << 10;
+
 /// The history. While it is armed, every change after `floor` is recorded.
 #[derive(Debug)]
 pub(super) struct State {
@@ -58,8 +62,9 @@ pub(in crate::engine::memory) struct Backlog {
     pub(in crate::engine::memory) events: usize,
     /// Watchers for whom there is something to read.
     pub(in crate::engine::memory) watchers_behind: usize,
-    /// How many versions the last one of them has yet to pass.
-    pub(in crate::engine::memory) lag: u64,
+    /// How many of the changes that are kept the last one of them has yet to pass, in
+    /// whole chunks.
+    pub(in crate::engine::memory) lag: usize,
 }
 
 /// Somebody has come or gone.
@@ -117,16 +122,18 @@ impl State {
         self.complete
     }
 
-    /// In a store whose last version is `version`.
-    pub(super) fn backlog(&self, version: Version) -> Backlog {
+    pub(super) fn backlog(&self) -> Backlog {
         let behind = || self.watchers.values().filter_map(|watcher| watcher.behind);
-        let first = behind().min();
-        let lag = first.map_or(0, |first| version.get() - first.get() + 1);
+        // Not by versions, which leave out a million at each restart.
+        let left = behind().min().map(|first| {
+            let at = self.chunks.partition_point(|chunk| chunk.last() < first);
+            self.chunks.range(at..).map(|chunk| chunk.len()).sum()
+        });
         Backlog {
             is_armed: self.is_armed(),
             events: self.events,
             watchers_behind: behind().count(),
-            lag: u64::try_from(lag).unwrap_or_default(),
+            lag: left.unwrap_or_default(),
         }
     }
 
@@ -144,6 +151,13 @@ impl State {
             return true;
         }
         false
+    }
+
+    /// Where it is armed, stays so for a while from `now` on, and no longer.
+    pub(super) fn renew(&mut self, now: UnixMillis, config: &Config) {
+        if let Some(until) = &mut self.armed_until {
+            *until = now.plus(config.armed_ms);
+        }
     }
 
     /// Is armed from `version` on.
@@ -204,6 +218,11 @@ impl State {
         self.stay_armed(now, config);
         self.watchers.remove(&watcher);
         self.news.push(News::Gone(watcher, intervals));
+    }
+
+    /// Whether there is so much to be told to the index that it is to be told now.
+    pub(super) fn has_much_news(&self) -> bool {
+        self.news.len() >= NEWS_MAX
     }
 
     /// What has to be told to the index.

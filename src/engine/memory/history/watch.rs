@@ -94,6 +94,7 @@ pub(in crate::engine::memory) fn watch<C: Clock>(
     if matches!(query.start, WatchStart::After(_)) && sequencer::step(memory) {
         history.signal.raise();
     }
+    sequencer::learn_if_much(memory);
     let mut armed = armed(memory);
     let current = memory.versions.last();
     let (id, cursor) = armed.enter(query.start, current, query.kinds, &intervals)?;

@@ -223,6 +223,47 @@ fn a_watch_begins_anew_where_changes_that_were_seen_may_be_lost() {
 }
 
 #[test]
+fn a_watch_does_not_go_on_over_a_removal_that_no_file_has_any_more() {
+    let kept = Kept::new(Durability::Always);
+    set(&kept.memory, "goes", 1, 1_000_000).unwrap();
+    let stays = set(&kept.memory, "stays", 1, 1_000_000).unwrap().version;
+    delete(&kept.memory, "goes").unwrap();
+    // Touches take no version, and fill the log until a snapshot lets go of its
+    // beginning.
+    let first = kept.dir.path().join("log-0000000000000001");
+    for more_ms in 0.. {
+        if !first.exists() {
+            break;
+        }
+        touch(&kept.memory, "stays", 1_000_000 + more_ms).unwrap();
+    }
+    let kept = kept.again(AGAIN);
+    let resumed = events(&kept.memory, stays.unwrap(), 0);
+    assert!(
+        matches!(resumed, Err(Error::VersionCompacted { .. })),
+        "{resumed:?}"
+    );
+    let now = kept.memory.describe().version;
+    assert_eq!(events(&kept.memory, now, 0), Ok(vec![]));
+    block(kept.memory.mutate(number("n", 1))).unwrap();
+    let kept = kept.again(AGAIN);
+    let resumed = events(&kept.memory, now, 1).unwrap();
+    assert_eq!(resumed[0].entry.key(), "n");
+}
+
+#[test]
+fn a_history_that_was_read_lasts_from_the_end_of_that_on() {
+    let kept = Kept::new(Durability::Always);
+    let version = set(&kept.memory, "a", 1, 1_000_000).unwrap().version;
+    end(&kept.memory);
+    drop(kept.memory);
+    // Far behind what the store has noted, as a machine without a clock begins.
+    let clock = HeldClock::at(UnixMillis::new(1));
+    let memory = load(kept.dir.path(), Durability::Always, &clock);
+    assert_eq!(events(&memory, version.unwrap(), 0), Ok(vec![]));
+}
+
+#[test]
 fn more_than_a_snapshot_holds_is_there_again() {
     const KEYS: usize = 300;
     let mut kept = Kept::new(Durability::Os);
