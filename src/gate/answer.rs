@@ -148,8 +148,15 @@ impl<F> Passing<F> {
             Ok(response) if self.kind.may_go_on() => {
                 let room = &self.ending.gate.inner.room;
                 let place = (self.kind == Kind::Watch).then(|| room.place());
+                let held_up = place.as_ref().and_then(|_| self.share.pace());
                 let share = self.share.settled();
-                response.map(|body| ReplyBody::lasting(body, share, self.ending, place))
+                response.map(|body| ReplyBody::lasting(body, share, self.ending, place, held_up))
+            }
+            // It stays a call in flight, and tells as much as it is asked.
+            Ok(response) if self.kind == Kind::Stream => {
+                let held_up = self.share.pace();
+                let (share, ending) = (self.share, self.ending);
+                response.map(|body| ReplyBody::lasting(body, share, ending, None, held_up))
             }
             Ok(response) => {
                 response.map(|body| ReplyBody::new(body, self.share, Some(self.ending)))

@@ -73,6 +73,9 @@ pub(super) struct Inner {
 pub struct Wire {
     /// The whole answer to a call that is refused.
     pub refuse: fn(&Refusal) -> Response<Body>,
+    /// What the reply of a stream tells last when it is refused on its way; `None`:
+    /// that is told in its trailers.
+    pub last: fn(&Refusal) -> Option<Bytes>,
     /// What the calls of a service are, by its full name, and a method of it.
     pub kind: fn(&str, &str) -> Kind,
     /// The rpcs that are counted apart, those that are called most first.
@@ -386,6 +389,10 @@ impl Gate {
     /// The whole answer to a call that is refused.
     pub(super) fn refusal(&self, refusal: &Refusal) -> Response<Body> {
         (self.inner.wire.refuse)(refusal)
+    }
+
+    pub(super) fn last(&self, refusal: &Refusal) -> Option<Bytes> {
+        (self.inner.wire.last)(refusal)
     }
 
     pub(super) fn refuse<R: AnswerBody>(

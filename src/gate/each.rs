@@ -41,18 +41,21 @@ impl Each {
     }
 
     /// Lets one message of `caller` in that holds `bytes`, and counts it until
-    /// it is dropped. What it moves is still to be charged.
+    /// it is dropped. That `sent` bytes have come with it is to be paid for in any case.
     ///
     /// # Errors
     /// [`Refusal::CallsInFlight`] or [`Refusal::BytesInFlight`] at the limit,
     /// [`Refusal::RateLimited`] at the one of the caller.
-    pub fn enter(&self, caller: &Caller, bytes: usize) -> Result<Share, Refusal> {
-        let entered = self.load.enter().and_then(|mut share| {
-            let address = self.gate.as_ref().and_then(|gate| gate.meter.as_ref());
-            let meter = caller.meter(address);
-            if let Some(meter) = meter {
-                meter.enter()?;
-            }
+    pub fn enter(&self, caller: &Caller, bytes: usize, sent: usize) -> Result<Share, Refusal> {
+        let address = self.gate.as_ref().and_then(|gate| gate.meter.as_ref());
+        let meter = caller.meter(address);
+        let metered = meter.map_or(Ok(()), |meter| {
+            let entered = meter.enter();
+            meter.charge(sent);
+            entered
+        });
+        let entered = metered.and_then(|()| self.load.enter());
+        let entered = entered.and_then(|mut share| {
             share.receive(bytes)?;
             Ok(share.paid_by(meter))
         });
@@ -89,17 +92,17 @@ mod tests {
         });
         let (each, anyone) = (Each::new(load.clone(), None), Caller::anyone());
         assert_eq!(load.calls(), 0, "the stream itself is none");
-        let first = each.enter(&anyone, 60).unwrap();
+        let first = each.enter(&anyone, 60, 0).unwrap();
         assert!(matches!(
-            each.enter(&anyone, 60),
+            each.enter(&anyone, 60, 0),
             Err(Refusal::BytesInFlight {
                 bytes_in_flight_max: 100
             })
         ));
         assert_eq!((load.calls(), load.bytes()), (1, 60));
-        let second = each.enter(&anyone, 40).unwrap();
+        let second = each.enter(&anyone, 40, 0).unwrap();
         assert!(matches!(
-            each.clone().enter(&anyone, 0),
+            each.clone().enter(&anyone, 0, 0),
             Err(Refusal::BytesInFlight { .. } | Refusal::CallsInFlight { .. })
         ));
         drop((first, second));

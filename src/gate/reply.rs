@@ -148,31 +148,37 @@ impl<B> ReplyBody<B> {
 
     /// The same for a stream that may go on for ever: its bytes are counted
     /// until they have left, and no longer, at `place` if it has one; it ends
-    /// in time however much it has to send. With a place it waits until what it
-    /// has sent is paid for.
-    pub fn lasting(inner: B, share: Share, ending: Ending, place: Option<Place>) -> Self {
-        let paced = place.as_ref().and_then(|_| share.pace());
+    /// in time however much it has to send, and goes no faster than `held_up`.
+    pub fn lasting(
+        inner: B,
+        share: Share,
+        ending: Ending,
+        place: Option<Place>,
+        held_up: Option<Pace>,
+    ) -> Self {
         let mut body = Self::new(inner, share, Some(ending));
         body.lasting = Some(Box::new(Lasting {
             place,
-            pace: paced,
+            pace: held_up,
             begun: false,
         }));
         body
     }
 
-    fn end<E>(&mut self, trailers: HeaderMap) -> Poll<Option<Result<Frame<Bytes>, E>>> {
-        self.ended = true;
-        if let Some(ending) = &mut self.ending {
-            ending.end(&trailers);
-        }
-        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
-    }
-
-    fn late(&mut self, context: &mut Context<'_>) -> Option<HeaderMap> {
+    /// The end of a reply whose caller stops waiting, if it does.
+    fn late<E>(&mut self, context: &mut Context<'_>) -> Option<Result<Frame<Bytes>, E>> {
         let ending = self.ending.as_mut()?;
-        let passed = ending.deadline.has_passed(context);
-        passed.then(|| ending.trailers(&Refusal::Deadline))
+        if !ending.deadline.has_passed(context) {
+            return None;
+        }
+        self.ended = true;
+        let trailers = ending.trailers(&Refusal::Deadline);
+        ending.end(&trailers);
+        let lasting = self.lasting.as_ref();
+        let last = lasting.and_then(|_| ending.gate.last(&Refusal::Deadline));
+        Some(Ok(
+            last.map_or_else(|| Frame::trailers(trailers), Frame::data)
+        ))
     }
 
     fn leave(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
@@ -251,9 +257,9 @@ where
         }
         // A stream is not waited for: it may never pause.
         if body.lasting.is_some()
-            && let Some(trailers) = body.late(context)
+            && let Some(last) = body.late(context)
         {
-            return body.end(trailers);
+            return Poll::Ready(Some(last));
         }
         if let Some(lasting) = &mut body.lasting {
             ready!(lasting.poll_begun(context));
@@ -267,7 +273,7 @@ where
         }
         match polled {
             Poll::Pending => match body.late(context) {
-                Some(trailers) => body.end(trailers),
+                Some(last) => Poll::Ready(Some(last)),
                 None => Poll::Pending,
             },
             frame @ Poll::Ready(_) => frame,

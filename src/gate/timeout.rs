@@ -13,9 +13,14 @@ const DIGITS_MAX: usize = 8;
 /// How long the caller waits.
 ///
 /// # Errors
-/// [`Refusal::TimeoutMalformed`] for anything but 1 to 8 digits and a unit.
+/// [`Refusal::TimeoutMalformed`] for anything but 1 to 8 digits and a unit,
+/// [`Refusal::Deadline`] for no time at all: nobody waits any more.
 pub fn of(value: &HeaderValue) -> Result<Duration, Refusal> {
-    parse(value).ok_or(Refusal::TimeoutMalformed)
+    match parse(value) {
+        None => Err(Refusal::TimeoutMalformed),
+        Some(Duration::ZERO) => Err(Refusal::Deadline),
+        Some(wait) => Ok(wait),
+    }
 }
 
 fn parse(value: &HeaderValue) -> Option<Duration> {
@@ -52,10 +57,11 @@ mod tests {
             ("99999999S", second * 99_999_999),
             ("1000m", second),
             ("1000000u", second),
-            ("0n", Duration::ZERO),
+            ("1n", Duration::from_nanos(1)),
         ] {
             assert_eq!(timeout(text), Ok(expected), "{text}");
         }
+        assert_eq!(timeout("0H"), Err(Refusal::Deadline));
     }
 
     #[test]

@@ -124,6 +124,7 @@ fn asked<'a, E: Engine, T>(store: &'a Store<E>, request: &Request<T>) -> Cow<'a,
 #[must_use]
 pub fn wire() -> Wire {
     Wire {
+        last: |_| None,
         refuse: status::refuse,
         name: |path| path,
         kind: |service, method| match (service, method) {

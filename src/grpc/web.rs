@@ -37,6 +37,11 @@ struct Passing<S> {
     failure: Option<Failure>,
 }
 
+/// A call that is refused behind the gate, as others are: counted, and held to rates.
+struct Refusing(Option<Response<Body>>);
+
+type Refused = Ready<Result<Response<Body>, Infallible>>;
+
 /// Answers a call in gRPC-Web; with a `failure`, by that.
 pub fn call<S>(
     gate: Gate,
@@ -65,6 +70,20 @@ where
     })
 }
 
+impl<B> Service<Request<RequestBody<B>>> for Refusing {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Refused;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<RequestBody<B>>) -> Refused {
+        ready(Ok(self.0.take().unwrap_or_default()))
+    }
+}
+
 impl<S> Service<Request<Generated>> for Passing<S>
 where
     S: Service<Request<RequestBody<Generated>>, Response = Response<Body>, Error = Infallible>,
@@ -72,7 +91,7 @@ where
 {
     type Response = Reply<Body>;
     type Error = Infallible;
-    type Future = Either<Answer<S::Future, Body>, Ready<Result<Reply<Body>, Infallible>>>;
+    type Future = Either<Answer<S::Future, Body>, Answer<Refused, Body>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -83,7 +102,8 @@ where
             None => Either::Left(self.gate.call(self.peer, &mut self.services, request)),
             Some(failure) => {
                 let refused = Status::from(failure).into_http();
-                Either::Right(ready(Ok(self.gate.uncounted(refused))))
+                let mut refusing = Refusing(Some(refused));
+                Either::Right(self.gate.call(self.peer, &mut refusing, request))
             }
         }
     }

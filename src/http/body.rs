@@ -137,6 +137,16 @@ pub fn empty(status: StatusCode) -> Response<Body> {
     response
 }
 
+/// The answer to who has the entry already: it is good for now alone, as that is.
+#[must_use]
+pub fn not_modified() -> Response<Body> {
+    let mut response = empty(StatusCode::NOT_MODIFIED);
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, NO_CACHE);
+    response
+}
+
 /// The same without its body, as HEAD asks for it: the headers stay.
 #[must_use]
 pub fn head(response: Response<Body>) -> Response<Body> {

@@ -36,8 +36,9 @@ use crate::{
         cors::{Origins, is_preflight},
         date::Date,
         entry, events,
-        hosts::{Hosts, NotOurs},
+        hosts::Hosts,
         hot::{self, Looked},
+        media,
         plain::Plain,
         problem,
         query::decoded,
@@ -66,7 +67,7 @@ pub struct Door {
 trait Answers: Send + Sync {
     fn answer(&self, request: Request) -> Answered;
 
-    /// What is under a key, if that can be told at once.
+    /// What is under a key, if it is small and can be told at once.
     fn look(&self, key: &str) -> Option<Looked>;
 }
 
@@ -97,6 +98,7 @@ struct Asked<'a, R>(&'a dyn Answers, PhantomData<fn() -> R>);
 pub fn door<E: Engine>(gate: &Gate, store: Store<E>, config: Config) -> Door {
     let wire = Wire {
         refuse: problem::refuse,
+        last: |refusal| Some(events::failure(&refusal.into()).into()),
         name: route::name,
         rpcs: &[],
         kind: |first, second| match (first, second) {
@@ -129,6 +131,7 @@ pub fn closed(gate: &Gate) -> Door {
     Door {
         gate: gate.beside(Wire {
             refuse: problem::refuse,
+            last: |_| None,
             name: route::name,
             kind,
             rpcs: &[],
@@ -248,14 +251,13 @@ impl Door {
                 body::write(&problem::miss(key), date.now(), answers);
                 StatusCode::NOT_FOUND
             }
-            Some(Looked::Value(value)) if value.bytes.len() < FRAME_BYTES_FOLLOWED => {
+            Some(Looked::Value(value)) => {
                 if write_as_it_is(&value, date.now(), answers).is_err() {
                     return false;
                 }
                 StatusCode::OK
             }
-            // What is larger is followed until it has left, as answers of others are.
-            Some(Looked::Value(_)) | None => return false,
+            None => return false,
         };
         if let Some((tally, began)) = began {
             tally.read(status, began);
@@ -322,12 +324,13 @@ impl<R: From<Body>> Future for Answering<R> {
 impl<E: Engine> Answers for Arc<Site<E>> {
     fn look(&self, key: &str) -> Option<Looked> {
         let key = Key::new(key, self.store.limits().key_bytes_max).ok()?;
-        hot::look(&self.store, key)
+        // What is larger is followed until it has left, as answers of others are.
+        hot::look(&self.store, key, FRAME_BYTES_FOLLOWED - 1)
     }
 
     fn answer(&self, request: Request) -> Answered {
-        if request.extensions().get::<NotOurs>().is_some() {
-            let refused = problem::respond(&problem::host_refused());
+        if let Some(misnamed) = request.extensions().get() {
+            let refused = problem::respond(&problem::misnamed(*misnamed));
             return Answered::Now(Some(Box::new(refused)));
         }
         if let Some(answer) = hot::get(&self.store, &request) {
@@ -356,6 +359,7 @@ impl<E: Engine> Site<E> {
         }
         if !method.is_safe() {
             origins.permit(&request)?;
+            media::is_whole(request.headers())?;
         }
         let store = &self.store.of(request.body().caller().clone());
         // What reads answers HEAD too, and leaves its body out at the end.

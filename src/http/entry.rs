@@ -50,7 +50,7 @@ pub async fn get<E: Engine>(store: &Store<E>, request: Request, key: String) -> 
     let version = entry.version();
     match condition::of_read(&head.headers, version.get()) {
         Read::Told => {}
-        Read::NotModified => return tagged(body::empty(StatusCode::NOT_MODIFIED), version.get()),
+        Read::NotModified => return tagged(varying(body::not_modified()), version.get()),
         Read::Failed => return Err(changed(&entry)),
     }
     told(&head.headers, entry)
@@ -292,10 +292,10 @@ fn expiry(query: &mut Query) -> Result<Option<Expiry>, Invalid> {
         let time = time.map_err(|_| Invalid::new("expire_time", Rule::Malformed, rule))?;
         given.push(Expiry::ExpireTime(time));
     }
-    if query.flag("never_expire")? {
+    if query.mark("never_expire")? {
         given.push(Expiry::NeverExpire(true));
     }
-    if query.flag("keep_expiry")? {
+    if query.mark("keep_expiry")? {
         given.push(Expiry::KeepExpiry(true));
     }
     let first = given.pop();
@@ -347,7 +347,11 @@ mod tests {
             expiry("keep_expiry=true"),
             Ok(Some(Expiry::KeepExpiry(true)))
         );
-        assert_eq!(expiry("never_expire=false"), Ok(None));
+        let marked = expiry("never_expire=false").unwrap_err();
+        assert_eq!(
+            (&*marked.field, marked.rule),
+            ("never_expire", Rule::Malformed)
+        );
         for query in [
             "ttl=1s&never_expire=true",
             "keep_expiry=true&never_expire=true",

@@ -85,7 +85,7 @@ impl<W> Events<W> {
                 if let Some(tally) = &self.tally {
                     tally.refuse(Reason::of(failure.code(), failure.reason()));
                 }
-                format!("event: failure\ndata: {}\n\n", problem::text(&failure))
+                self::failure(&failure)
             }
         };
         if std::mem::replace(&mut self.begun, true) {
@@ -94,6 +94,12 @@ impl<W> Events<W> {
             format!("retry: {RETRY_MS}\n{text}")
         }
     }
+}
+
+/// The last event of a watch that failed so.
+#[must_use]
+pub fn failure(failure: &Failure) -> String {
+    format!("event: failure\ndata: {}\n\n", problem::text(failure))
 }
 
 /// One event; a comment with the version alone where there is nothing to tell,

@@ -11,7 +11,7 @@ use std::{
     str::FromStr,
 };
 
-use http::{Request, header::HOST, uri::Authority};
+use http::{Request, Version, header::HOST, uri::Authority};
 
 use crate::http::listed::Listed;
 
@@ -20,9 +20,15 @@ use crate::http::listed::Listed;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hosts(Listed);
 
-/// Says of a request that it asks by a name that is not ours.
-#[derive(Clone, Copy, Debug)]
-pub struct NotOurs;
+/// Why a request is refused for its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misnamed {
+    /// It is none of ours.
+    Foreign,
+    /// There is not the one that HTTP/1.1 wants (RFC 9112, 3.2), so that others on
+    /// the way may have read another.
+    NotOne,
+}
 
 impl Hosts {
     /// Every name.
@@ -40,17 +46,29 @@ impl Hosts {
         }
     }
 
-    /// Whether a request may ask by the name that it does. One without a name comes
+    /// That a request may ask by the name that it does. One without a name comes
     /// from no browser.
-    #[must_use]
-    pub fn permit<B>(&self, request: &Request<B>) -> bool {
-        if *self == Self::ANY {
-            return true;
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub fn permit<B>(&self, request: &Request<B>) -> Result<(), Misnamed> {
+        let mut names = request.headers().get_all(HOST).iter();
+        let is_named = names.next().is_some();
+        if names.next().is_some() || !is_named && request.version() == Version::HTTP_11 {
+            return Err(Misnamed::NotOne);
         }
-        match host(request) {
+        if *self == Self::ANY {
+            return Ok(());
+        }
+        let is_ours = match host(request) {
             Some(host) => host.is_empty() || self.permit_name(host),
             // What is no text is no name of ours.
-            None => !request.headers().contains_key(HOST),
+            None => !is_named,
+        };
+        if is_ours {
+            Ok(())
+        } else {
+            Err(Misnamed::Foreign)
         }
     }
 
@@ -150,9 +168,17 @@ mod tests {
                 "[::1]:50051",
                 "[fe80::1]",
             ] {
-                assert!(hosts.permit(&asked_by(host)), "{host} {hosts:?}");
+                assert_eq!(hosts.permit(&asked_by(host)), Ok(()), "{host} {hosts:?}");
             }
-            assert!(hosts.permit(&Request::get("/").body(()).unwrap()));
+            let nameless = |version| Request::get("/").version(version).body(()).unwrap();
+            let not_one = Err(Misnamed::NotOne);
+            assert_eq!(hosts.permit(&nameless(Version::HTTP_2)), Ok(()));
+            assert_eq!(hosts.permit(&nameless(Version::HTTP_10)), Ok(()));
+            assert_eq!(hosts.permit(&nameless(Version::HTTP_11)), not_one);
+            let mut twice = asked_by("localhost");
+            let name = HeaderValue::from_static("localhost");
+            twice.headers_mut().append(HOST, name);
+            assert_eq!(hosts.permit(&twice), not_one);
         }
     }
 
@@ -172,15 +198,21 @@ mod tests {
             ("[::1]evil", false),
             ("kv.example@evil", false),
         ] {
-            assert_eq!(listed.permit(&asked_by(host)), expected, "{host}");
-            assert!(!Hosts::default().permit(&asked_by(host)), "{host}");
-            assert!(Hosts::ANY.permit(&asked_by(host)), "{host}");
+            let foreign = Err(Misnamed::Foreign);
+            let wanted = if expected { Ok(()) } else { foreign };
+            assert_eq!(listed.permit(&asked_by(host)), wanted, "{host}");
+            assert_eq!(Hosts::default().permit(&asked_by(host)), foreign, "{host}");
+            assert_eq!(Hosts::ANY.permit(&asked_by(host)), Ok(()), "{host}");
         }
         let no_text = HeaderValue::from_bytes(b"\xe9vil").unwrap();
         let no_text = Request::get("/").header(HOST, no_text).body(()).unwrap();
-        assert!(!Hosts::default().permit(&no_text));
+        assert!(Hosts::default().permit(&no_text).is_err());
         let absolute = Request::get("http://evil/v1/entries/k").header(HOST, "localhost");
-        assert!(!Hosts::default().permit(&absolute.body(()).unwrap()));
+        assert!(
+            Hosts::default()
+                .permit(&absolute.body(()).unwrap())
+                .is_err()
+        );
     }
 
     #[test]

@@ -53,32 +53,37 @@ pub fn get<E: Engine>(store: &Store<E>, request: &Request) -> Option<Response<Bo
     let key = Key::new(key, store.limits().key_bytes_max).ok();
     let key = key.filter(|_| is_plain)?;
     permit::read(request.body().caller(), key).ok()?;
-    match look(store, key)? {
+    match look(store, key, usize::MAX)? {
         Looked::Value(value) => as_it_is(value).ok(),
         Looked::Absent => Some(body::full(problem::miss(key.as_str()))),
     }
 }
 
-/// What is under a key, if that can be told at once.
-pub fn look<E: Engine>(store: &Store<E>, key: Key<'_>) -> Option<Looked> {
+/// What is under a key, if that can be told at once and is no value of more bytes
+/// than that.
+#[must_use]
+pub fn look<E: Engine>(store: &Store<E>, key: Key<'_>, value_bytes_max: usize) -> Option<Looked> {
     let engine = store.engine().ok()?;
     let read = Read {
         key,
         omit_value: false,
     };
     let mut now = Context::from_waker(Waker::noop());
-    match pin!(engine.view(read, seen)).poll(&mut now) {
+    match pin!(engine.view(read, |entry| seen(entry, value_bytes_max))).poll(&mut now) {
         Poll::Ready(Ok(looked)) => looked,
         Poll::Ready(Err(_)) | Poll::Pending => None,
     }
 }
 
 /// Under the lock of its shard: the value is copied, and no more.
-fn seen(entry: Option<EntryRef<'_>>) -> Option<Looked> {
+fn seen(entry: Option<EntryRef<'_>>, value_bytes_max: usize) -> Option<Looked> {
     let Some(entry) = entry else {
         return Some(Looked::Absent);
     };
     let (kind, bytes) = match entry.value? {
+        ValueBytes::Text(bytes) | ValueBytes::Data(bytes) if bytes.len() > value_bytes_max => {
+            return None;
+        }
         ValueBytes::Text(bytes) => (Kind::Text, Bytes::copy_from_slice(bytes)),
         ValueBytes::Data(bytes) => (Kind::Data, Bytes::copy_from_slice(bytes)),
         ValueBytes::Number(number) => (Kind::Number, Bytes::from(number.to_string())),

@@ -31,6 +31,24 @@ pub enum Form {
     Raw(Kind),
 }
 
+/// That the body of a request is all of something, and as it is.
+///
+/// # Errors
+/// `MEDIA_TYPE_UNSUPPORTED` for one that is encoded, an [`Invalid`] for a part.
+pub fn is_whole(headers: &HeaderMap) -> Result<(), Failure> {
+    if headers.contains_key(header::CONTENT_RANGE) {
+        let rule = "a body is the whole of it";
+        return Err(Invalid::new("Content-Range", Rule::Malformed, rule).into());
+    }
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| encoding != "identity") {
+        return Err(problem::unsupported_media(
+            "as it is, without Content-Encoding",
+        ));
+    }
+    Ok(())
+}
+
 /// What the body of a request is that stores a value. `kind` is what its query
 /// says, which counts before its content type.
 ///

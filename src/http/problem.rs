@@ -9,7 +9,8 @@ use tonic::{Code, body::Body};
 use crate::{
     calls::failure::Failure,
     gate::{refusal::Refusal, tally::Reason},
-    http::body,
+    http::{body, hosts::Misnamed},
+    model::error::{Invalid, Rule},
 };
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -106,14 +107,19 @@ pub fn origin_refused() -> Failure {
     )
 }
 
-/// It is asked by a name that is not of this server.
+/// It is asked by a name that is not of this server, or by none or two.
 #[must_use]
-pub fn host_refused() -> Failure {
-    Failure::new(
-        Code::PermissionDenied,
-        "HOST_REFUSED",
-        "the name in Host is not among http_hosts, nor localhost or an address",
-    )
+pub fn misnamed(misnamed: Misnamed) -> Failure {
+    match misnamed {
+        Misnamed::Foreign => Failure::new(
+            Code::PermissionDenied,
+            "HOST_REFUSED",
+            "the name in Host is not among http_hosts, nor localhost or an address",
+        ),
+        Misnamed::NotOne => {
+            Invalid::new("Host", Rule::Malformed, "an HTTP/1.1 request has one").into()
+        }
+    }
 }
 
 /// By the reason where HTTP has a word of its own for it, else by the code.
@@ -240,7 +246,8 @@ mod tests {
             (unsupported_media("text"), 415),
             (not_acceptable("text"), 406),
             (origin_refused(), 403),
-            (host_refused(), 421),
+            (misnamed(Misnamed::Foreign), 421),
+            (misnamed(Misnamed::NotOne), 400),
         ] {
             assert_eq!(told(&failure).await.0, expected, "{}", failure.reason());
         }

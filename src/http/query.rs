@@ -12,7 +12,11 @@ const PARAMETERS_MAX: usize = 32;
 
 /// The parameters of a query that nobody has taken yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Query(Vec<(String, String)>);
+pub struct Query {
+    given: Vec<(String, String)>,
+    /// Those that were asked for while there were some.
+    known: Vec<&'static str>,
+}
 
 /// Text that was percent-encoded.
 ///
@@ -43,7 +47,7 @@ impl Query {
     /// An [`Invalid`] for what is not encoded well, or is given twice, and for
     /// more parameters than any path takes.
     pub fn read(query: Option<&str>) -> Result<Self, Invalid> {
-        let mut parameters: Vec<(String, String)> = Vec::new();
+        let mut given: Vec<(String, String)> = Vec::new();
         for pair in query.unwrap_or_default().split('&') {
             if pair.is_empty() {
                 continue;
@@ -51,22 +55,27 @@ impl Query {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decoded(&name.replace('+', " "), "query")?;
             let value = decoded(&value.replace('+', " "), &name)?;
-            if parameters.len() >= PARAMETERS_MAX {
+            if given.len() >= PARAMETERS_MAX {
                 let rule = format!("a query has at most {PARAMETERS_MAX} parameters");
                 return Err(Invalid::new("query", Rule::TooLarge, rule));
             }
-            if parameters.iter().any(|(other, _)| *other == name) {
+            if given.iter().any(|(other, _)| *other == name) {
                 return Err(Invalid::new(name, Rule::Conflict, "it is given once"));
             }
-            parameters.push((name, value));
+            given.push((name, value));
         }
-        Ok(Self(parameters))
+        let known = Vec::new();
+        Ok(Self { given, known })
     }
 
     /// The value of a parameter, if it is given.
-    pub fn take(&mut self, name: &str) -> Option<String> {
-        let at = self.0.iter().position(|(given, _)| given == name)?;
-        Some(self.0.swap_remove(at).1)
+    pub fn take(&mut self, name: &'static str) -> Option<String> {
+        if self.given.is_empty() {
+            return None;
+        }
+        self.known.push(name);
+        let at = self.given.iter().position(|(given, _)| given == name)?;
+        Some(self.given.swap_remove(at).1)
     }
 
     /// Whether a parameter says true.
@@ -78,6 +87,21 @@ impl Query {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
             Some(_) => Err(Invalid::new(name, Rule::Malformed, "it is true or false")),
+        }
+    }
+
+    /// Whether a parameter is there that means something by being there.
+    ///
+    /// # Errors
+    /// An [`Invalid`] for anything but true.
+    pub fn mark(&mut self, name: &'static str) -> Result<bool, Invalid> {
+        match self.take(name).as_deref() {
+            None => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => {
+                let rule = "it is true or left out";
+                Err(Invalid::new(name, Rule::Malformed, rule))
+            }
         }
     }
 
@@ -100,13 +124,15 @@ impl Query {
     /// # Errors
     /// The first that was not: it would do nothing.
     pub fn end(self) -> Result<(), Failure> {
-        match self.0.into_iter().next() {
-            None => Ok(()),
-            Some((name, _)) => {
-                let rule = "no parameter of this name is taken here";
-                Err(Invalid::new(name, Rule::Malformed, rule).into())
-            }
-        }
+        let Some((name, _)) = self.given.into_iter().next() else {
+            return Ok(());
+        };
+        let rule = if self.known.is_empty() {
+            "no parameters are taken here".to_owned()
+        } else {
+            format!("parameters here are {}", self.known.join(", "))
+        };
+        Err(Invalid::new(name, Rule::Malformed, rule).into())
     }
 }
 

@@ -48,6 +48,9 @@ use crate::{
 /// Bytes that a client may send ahead on a stream.
 const STREAM_BYTES: u32 = 256 << 10;
 
+/// How long a connection that is for probes alone may say nothing at first.
+const PROBE_SILENT_MAX: Duration = Duration::from_secs(1);
+
 /// Bytes that a client may send ahead on a connection. h2 counts each frame that
 /// nobody has read yet as 256 bytes, and ends a connection where these are more
 /// than half of this: so much that a Pipeline that is not read from, because its
@@ -151,6 +154,11 @@ pub async fn serve_on<S: Services, T: Carrier>(
     seat: Seat,
 ) {
     let handshake = Duration::from_millis(context.config.handshake_ms_max);
+    let handshake = match seat.health_only() {
+        None => handshake,
+        // There are few of these seats, and probes begin at once.
+        Some(_) => handshake.min(PROBE_SILENT_MAX),
+    };
     let looked = async {
         tokio::select! {
             looked = timeout(handshake, begin(stream, tls)) => Some(looked),

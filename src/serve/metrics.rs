@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    http::hosts::Hosts,
+    http::hosts::{Hosts, Misnamed},
     model::figure::Figure,
     serve::{accept::PAUSE, bind::Bound, error::Error},
     telemetry::page::{self, Format},
@@ -125,9 +125,13 @@ async fn answer(
 }
 
 fn respond<B>(request: &Request<B>, hosts: &Hosts, figures: &Figures) -> Response<Full<Bytes>> {
-    if !hosts.permit(request) {
-        let text = "The name in Host is not among http_hosts, nor localhost or an address.\n";
-        return refuse(StatusCode::MISDIRECTED_REQUEST, text);
+    match hosts.permit(request) {
+        Ok(()) => {}
+        Err(Misnamed::NotOne) => return refuse(StatusCode::BAD_REQUEST, "Name one Host.\n"),
+        Err(Misnamed::Foreign) => {
+            let text = "The name in Host is not among http_hosts, nor localhost or an address.\n";
+            return refuse(StatusCode::MISDIRECTED_REQUEST, text);
+        }
     }
     if request.uri().path() != PATH {
         return refuse(StatusCode::NOT_FOUND, "There is only /metrics here.\n");

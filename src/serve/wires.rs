@@ -19,7 +19,6 @@ use crate::{
     http::{
         cors::Told,
         door::{self, Door},
-        hosts::NotOurs,
         problem,
         tally::Tallied,
     },
@@ -58,12 +57,14 @@ impl<S: Services> Wires<S> {
     pub fn ask<R: AnswerBody>(&self, mut request: Request<Incoming>) -> (Kind, Answering<R>) {
         let origins = self.door.origins();
         let told = origins.told(&request).map(Box::new);
-        let is_ours = self.door.hosts().permit(&request);
+        let named = self.door.hosts().permit(&request);
         if !speaks_grpc_web(&request) {
             let kind = self.door.kind(request.uri().path());
             // Probes learn nothing, and may use any name.
-            if !is_ours && !kind.is_health() {
-                request.extensions_mut().insert(NotOurs);
+            if let Err(misnamed) = named
+                && !kind.is_health()
+            {
+                request.extensions_mut().insert(misnamed);
             }
             let tallied = self.door.count(&mut request);
             let way = Way::Http(self.door.call(self.peer, request));
@@ -71,8 +72,8 @@ impl<S: Services> Wires<S> {
             return (kind, answering);
         }
         let kind = self.gate.kind(request.uri().path());
-        let foreign = (!is_ours).then(problem::host_refused);
-        let failure = foreign.or_else(|| origins.permit(&request).err());
+        let misnamed = named.err().map(problem::misnamed);
+        let failure = misnamed.or_else(|| origins.permit(&request).err());
         let (gate, services) = (self.gate.clone(), self.services.clone());
         let call = web::call(gate.clone(), services, self.peer, failure, request);
         let answering = Answering {

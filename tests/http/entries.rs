@@ -168,6 +168,8 @@ async fn conditions_are_etags() {
         .ask("GET", path, &[("if-none-match", &fresh)], b"")
         .await;
     assert_eq!((known.status.as_u16(), known.body.len()), (304, 0));
+    let cached = ["cache-control", "vary"].map(|name| known.header(name).to_owned());
+    assert_eq!(cached, ["no-cache", "accept"]);
     assert_eq!(known.header("etag"), fresh);
     let other = client.ask("GET", path, &matches, b"").await;
     is_problem(&other, 412, "VERSION_MISMATCH");
@@ -395,6 +397,61 @@ proptest! {
             }
         });
     }
+}
+
+#[tokio::test]
+async fn what_would_not_be_done_as_it_is_asked_is_refused_and_changes_nothing() {
+    let server = Server::start(|_| {});
+    let mut client = Http1::connect(server.address()).await;
+    client.ask("PUT", "/v1/entries/k", &[], b"0123456789").await;
+    for (query, header, status, reason, field) in [
+        (
+            "",
+            ("content-range", "bytes 0-1/10"),
+            400,
+            "FIELD_MALFORMED",
+            "Content-Range",
+        ),
+        (
+            "",
+            ("content-encoding", "gzip"),
+            415,
+            "MEDIA_TYPE_UNSUPPORTED",
+            "",
+        ),
+        ("", ("grpc-timeout", "0n"), 504, "DEADLINE_EXCEEDED", ""),
+        (
+            "?never_expire=false",
+            ("a", "b"),
+            400,
+            "FIELD_MALFORMED",
+            "never_expire",
+        ),
+        ("?limit=1", ("a", "b"), 400, "FIELD_MALFORMED", "limit"),
+    ] {
+        let path = format!("/v1/entries/k{query}");
+        let refused = client.ask("PUT", &path, &[header], b"ab").await;
+        assert_eq!(refused.status, status, "{header:?}");
+        let told = refused.json();
+        assert_eq!(told["reason"], reason, "{told}");
+        assert_eq!(
+            told["metadata"]["field"].as_str().unwrap_or_default(),
+            field
+        );
+        if query == "?limit=1" {
+            let known = "parameters here are kind, ttl, expire_time, never_expire, keep_expiry, return_previous";
+            assert!(told["detail"].as_str().unwrap().ends_with(known), "{told}");
+        }
+    }
+    let same = client.ask(
+        "PUT",
+        "/v1/entries/l",
+        &[("content-encoding", "identity")],
+        b"1",
+    );
+    assert_eq!(same.await.status, 200);
+    let kept = client.ask("GET", "/v1/entries/k", &[], b"").await;
+    assert_eq!(kept.text(), "0123456789");
 }
 
 #[tokio::test]

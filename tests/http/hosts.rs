@@ -2,10 +2,14 @@
 //! this server's address is of our own origin to a browser.
 
 use http::StatusCode;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::{
     http1::{Answer, Http1},
-    serving::server::Server,
+    serving::{server::Server, soon},
 };
 
 const BEFORE: (&str, &str) = ("access-control-request-method", "PUT");
@@ -64,6 +68,20 @@ async fn a_foreign_name_behind_plain_reads_is_refused_too() {
             .ask("GET", "/v1/entries/k", &[("host", host)], b"")
             .await;
         assert_eq!(answer.status, status, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_has_one_name() {
+    let server = Server::start(|_| {});
+    for names in ["", "Host: localhost\r\nHost: localhost\r\n"] {
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        let request = format!("GET /v1/entries/k HTTP/1.1\r\n{names}Connection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        soon(stream.read_to_string(&mut answer)).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+        assert!(answer.contains("FIELD_MALFORMED"), "{answer}");
     }
 }
 

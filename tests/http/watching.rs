@@ -142,6 +142,18 @@ async fn a_server_that_stops_says_where_to_go_on() {
 }
 
 #[tokio::test]
+async fn a_watch_whose_deadline_passes_says_so_last() {
+    let server = Server::start(|_| {});
+    let mut told = Told::begin(&server, "", &[("grpc-timeout", "50m")]).await;
+    let mut last = String::new();
+    while let Some(block) = told.block().await {
+        last = block;
+    }
+    assert!(last.starts_with("event: failure\ndata: {"), "{last}");
+    assert!(last.contains("DEADLINE_EXCEEDED"), "{last}");
+}
+
+#[tokio::test]
 async fn a_watch_that_cannot_begin_is_told_why() {
     let server = Server::start(|limits| limits.grpc.watches.watchers_max = 1);
     let mut client = Http1::connect(server.address()).await;

@@ -1,7 +1,7 @@
 //! Bytes: of requests and of replies, paid for by the call after.
 
 use nanokv::{
-    client::{operation, range::Range},
+    client::{operation, range::Range, reason::Reason},
     gate::rate::Rates,
 };
 
@@ -56,6 +56,13 @@ async fn lists_of_a_pipeline_cost_what_they_have() {
     let get = || vec![operation::get("a")];
     pipeline.send(get()).await.unwrap().await.unwrap();
     wait(pipeline.send(get()).await.unwrap().await);
+    server.clock().advance(20_000);
+    // So does one that breaks a rule, or comes too soon.
+    let broken = || vec![operation::get("12345"); 1025];
+    let refused = pipeline.send(broken()).await.unwrap().await.unwrap_err();
+    assert_eq!(refused.reason(), Some(&Reason::FieldTooLarge));
+    about(wait(pipeline.send(broken()).await.unwrap().await), 130);
+    about(wait(pipeline.send(get()).await.unwrap().await), 1260);
 }
 
 #[tokio::test]

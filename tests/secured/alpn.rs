@@ -3,7 +3,7 @@
 use std::{io, sync::Arc};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::{
     body::Incoming,
@@ -87,7 +87,10 @@ async fn the_json_api_is_there_in_whatever_version_is_agreed_on() {
         assert_eq!(agreed(&stream), expected);
         let (mut http1, connection) = http1::handshake(stream).await.unwrap();
         tokio::spawn(connection);
-        let got = http1.send_request(asking("GET")).await.unwrap();
+        let mut asking = asking("GET");
+        let host = HeaderValue::from_static("localhost");
+        asking.headers_mut().insert(header::HOST, host);
+        let got = http1.send_request(asking).await.unwrap();
         assert_eq!(read(got).await.0, StatusCode::OK, "{offered:?}");
     }
 

@@ -8,11 +8,14 @@ use std::{
 
 use bytes::Bytes;
 use http::HeaderMap;
+use http_body::Frame;
 use http_body_util::{BodyExt, Empty};
+use tokio::time::Instant;
 use tokio_stream::StreamExt;
 use tower::service_fn;
 
 use super::*;
+use crate::{gate::rate::Rates, model::time::UnixMillis};
 
 const PEER: Peer = Peer {
     address: SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1),
@@ -31,11 +34,13 @@ fn gate_with(config: Config) -> Gate {
             response.headers_mut().insert("refusal", text);
             response
         },
+        last: |_| None,
         name: |path| path,
         kind: |service, method| match (service, method) {
             ("health", _) => Kind::Health,
             (_, "Watch") => Kind::Watch,
             (_, "Pipeline") => Kind::Pipeline,
+            (_, "Reflect") => Kind::Stream,
             _ => Kind::Ordinary,
         },
         rpcs: &[("service", "Method"), ("service", "Watch")],
@@ -141,7 +146,7 @@ async fn stream_whose_messages_are_calls_is_none_itself() {
     let mut routes = service_fn(|request: Request<RequestBody<Empty<Bytes>>>| {
         Box::pin(async move {
             let each = request.extensions().get::<Each>().unwrap();
-            let list = each.enter(&Caller::anyone(), 100).unwrap();
+            let list = each.enter(&Caller::anyone(), 100, 0).unwrap();
             let reply = tokio_stream::once(list).map(|list| {
                 drop(list);
                 Ok::<_, tonic::Status>(http_body::Frame::data(Bytes::from_static(b"x")))
@@ -185,6 +190,35 @@ async fn stream_that_never_pauses_ends_in_time() {
     assert!(reply.frame().await.is_none());
 }
 
+#[tokio::test(start_paused = true)]
+async fn stream_that_tells_what_it_is_asked_goes_no_faster_than_its_caller_may() {
+    let rates = Rates {
+        bytes_per_second_max: 100,
+        ..Rates::default()
+    };
+    let began = Instant::now();
+    let now = move || UnixMillis::new(1000 + u64::try_from(began.elapsed().as_millis()).unwrap());
+    let meters = Meters::new(rates, Arc::new(now));
+    let gate = gate().with_meters(meters).of_connection(PEER.address, None);
+    let mut routes = service_fn(|_| {
+        Box::pin(async {
+            let frame = || Ok::<_, tonic::Status>(Frame::data(Bytes::from_static(&[b'x'; 100])));
+            let messages = tokio_stream::iter(std::iter::repeat_with(frame));
+            let reply = http_body_util::StreamBody::new(messages);
+            Ok(Response::new(Body::new(reply)))
+        })
+    });
+    let mut asked = request();
+    *asked.uri_mut() = "/service/Reflect".parse().unwrap();
+    let mut reply = gate.call(PEER, &mut routes, asked).await.unwrap();
+    assert_eq!(gate.inner.load.calls(), 1, "it stays one");
+    for _ in 0..5 {
+        assert!(reply.frame().await.unwrap().unwrap().is_data());
+    }
+    // One is paid for by the second before.
+    assert_eq!(began.elapsed().as_secs(), 3);
+}
+
 #[tokio::test]
 async fn error_at_the_end_of_a_stream_is_told_as_ours() {
     let mut routes = service_fn(|_| {
@@ -213,7 +247,7 @@ async fn stream_that_is_late_from_its_first_message_on_says_so() {
             Ok(Response::new(Body::new(reply)))
         })
     });
-    for timeout in ["0n", "1S"] {
+    for timeout in ["1n", "1S"] {
         let mut request = request();
         let timeout = timeout.parse().unwrap();
         request.headers_mut().insert("grpc-timeout", timeout);

@@ -119,7 +119,7 @@ mod tests {
                     id,
                     ..Default::default()
                 }),
-                _share: each.enter(&Caller::anyone(), 100).ok(),
+                _share: each.enter(&Caller::anyone(), 100, 0).ok(),
                 _room: Arc::clone(&room).try_acquire_many_owned(4).ok(),
             };
             sender.send(answer).await.unwrap();

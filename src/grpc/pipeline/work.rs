@@ -102,12 +102,12 @@ impl<E: Engine> Work<E> {
         list: &proto::PipelineRequest,
         sent: usize,
     ) -> Result<(Reply, Share), Failure> {
-        let mut batch = Batch::decode(&list.operations, &self.limits, caller)?;
-        batch.entries_bytes_max = batch.entries_bytes_max.saturating_sub(ID_BYTES_MAX);
         // The largest list fits alone, as the largest message does.
         let bytes = held::by_list(list).min(self.limits.message_bytes_max);
-        let share = self.each.enter(caller, bytes)?;
-        share.charge(sent);
+        // First, so that one that breaks a rule is paid for too.
+        let share = self.each.enter(caller, bytes, sent)?;
+        let mut batch = Batch::decode(&list.operations, &self.limits, caller)?;
+        batch.entries_bytes_max = batch.entries_bytes_max.saturating_sub(ID_BYTES_MAX);
         let answers = batch.run(self.opening.engine()?).await;
         let reply = proto::PipelineResponse {
             id: list.id,
@@ -126,8 +126,7 @@ impl<E: Engine> Work<E> {
     ) -> Result<(Reply, Share), Failure> {
         let bytes = sent + size_of_val(operations);
         let bytes = bytes.min(self.limits.message_bytes_max);
-        let share = self.each.enter(caller, bytes)?;
-        share.charge(sent);
+        let share = self.each.enter(caller, bytes, sent)?;
         let engine = self.opening.engine()?;
         let reply = hot::pipelined(engine, id, operations, &self.limits).await;
         Ok((Reply::Encoded(reply), share))
