@@ -8,11 +8,14 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, parser::ValueSource, value_parser};
 
 use crate::{
     commands::failure::Failure,
-    gate::access::digest::{digest, hex},
+    gate::access::{
+        digest::{digest, hex},
+        roster::Roster,
+    },
 };
 
 const NAME: &str = "name";
@@ -23,6 +26,9 @@ const EXPIRES_IN: &str = "expires-in";
 
 /// How a token begins, so that one that leaks is found.
 const BEGINNING: &str = "nanokv_";
+
+/// The end of the year 9999, since 1970.
+const LAST: Duration = Duration::from_secs(253_402_300_799);
 
 /// Random bytes in a token.
 const RANDOM_BYTES: usize = 32;
@@ -86,7 +92,14 @@ pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
         .transpose()?;
     let grants = typed.get_many::<String>(PREFIX).unwrap_or_default();
     let rights: Vec<&String> = typed.get_many(RIGHTS).unwrap_or_default().collect();
+    if typed.value_source(RIGHTS) == Some(ValueSource::CommandLine) && grants.len() == 0 {
+        return Err(Failure::misused(
+            "--rights: on which keys? --prefix says so",
+        ));
+    }
     let lines = lines(&text(NAME), &token, expires, grants, &rights);
+    // A server reads them as this does.
+    Roster::parse(lines.as_bytes()).map_err(Failure::misused)?;
     keep(Path::new(&text(OUT)), &token)?;
     Ok(std::io::stdout().write_all(lines.as_bytes())?)
 }
@@ -99,7 +112,10 @@ fn random() -> Result<String, Failure> {
 
 fn expiry(now: SystemTime, after: Duration) -> Result<String, Failure> {
     let at = now.checked_add(after);
-    let at = at.ok_or_else(|| Failure::misused("--expires-in: too far"))?;
+    // What lies beyond the year 9999 has no form.
+    let last = SystemTime::UNIX_EPOCH.checked_add(LAST);
+    let at = at.filter(|at| last.is_some_and(|last| *at <= last));
+    let at = at.ok_or_else(|| Failure::misused("--expires-in: not beyond the year 9999"))?;
     Ok(humantime::format_rfc3339_seconds(at).to_string())
 }
 

@@ -26,7 +26,10 @@ pub fn command() -> Command {
 #[must_use]
 pub fn arguments() -> Command {
     let command = Command::new("touch")
-        .about("Moves the deadline of an entry; exit code 3 when it is absent")
+        .about(
+            "Moves the deadline of an entry, to the default_ttl of the server unless one is given; \
+             exit code 3 when it is absent",
+        )
         .arg(key());
     deadlines(conditions(command), false)
         .arg(switch(

@@ -6,9 +6,9 @@ use crate::{
     model::entry::reply_bytes,
 };
 
-/// Bytes of a Set beside its key and its value: tags, lengths, an expiry, a
+/// Bytes of a Set beside its key and its value: tags, lengths, its id, an expiry, a
 /// condition.
-const SET_BYTES_BESIDE: usize = 128;
+pub const SET_BYTES_BESIDE: usize = 128;
 
 /// Bytes of a file of the log beside the changes of one message.
 const SEGMENT_BYTES_BESIDE: usize = 64 << 10;

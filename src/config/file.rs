@@ -91,7 +91,7 @@ fn text_of(value: &DeValue<'_>) -> Result<String, String> {
         DeValue::String(text) => Ok(text.to_string()),
         DeValue::Integer(number) => Ok(number.to_string()),
         DeValue::Float(number) => Err(number.to_string()),
-        DeValue::Boolean(boolean) => Err(boolean.to_string()),
+        DeValue::Boolean(boolean) => Ok(boolean.to_string()),
         DeValue::Datetime(datetime) => Err(datetime.to_string()),
         DeValue::Array(_) => Err("an array".to_owned()),
         DeValue::Table(_) => Err("a table".to_owned()),
@@ -160,9 +160,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_text_nor_integer_is_refused_with_its_line() {
+    fn what_is_no_text_integer_or_boolean_is_refused_with_its_line() {
         for (value, found) in [
-            ("true", "true"),
             ("1.5", "1.5"),
             ("[1]", "an array"),
             ("{ a = 1 }", "a table"),

@@ -9,6 +9,9 @@ use crate::config::{
     setting::{Group, Setting},
 };
 
+/// How what is not set is written.
+const NOT_SAID: &str = "\"\"";
+
 /// Every setting with what holds and, after `#`, where it came from. Is itself
 /// a file of settings.
 #[must_use]
@@ -22,9 +25,11 @@ pub fn effective_text(loaded: &Loaded) -> String {
     let (names, values) = (names.unwrap_or_default(), values.unwrap_or_default());
     let mut text = String::new();
     for (name, value, source) in rows {
+        // What is not said cannot be said either: there is no word for it.
+        let mark = if value == NOT_SAID { "# " } else { "" };
         line(
             &mut text,
-            format_args!("{name:names$} = {value:values$}  # {source}"),
+            format_args!("{mark}{name:names$} = {value:values$}  # {source}"),
         );
     }
     text

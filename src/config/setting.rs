@@ -50,7 +50,7 @@ pub(in crate::config) enum Kind {
     Address(Place<SocketAddr>),
     /// An address, or none where it is empty.
     AddressOrNone(Place<Option<SocketAddr>>),
-    /// A path, or none where it is empty.
+    /// A path, or none where it is not said.
     PathOrNone(Place<Option<PathBuf>>),
     /// The URI of a collector, or none where it is empty.
     CollectorOrNone(Place<Option<String>>),
@@ -62,7 +62,7 @@ pub(in crate::config) enum Kind {
     Switch(Place<bool>),
     Format(Place<Format>),
     Levels(Place<Levels>),
-    /// A directory, or none.
+    /// A directory, or none where it is not said.
     Folder(Place<PathBuf>),
     Durability(Place<Durability>),
     Eviction(Place<Eviction>),
@@ -192,15 +192,15 @@ impl Setting {
     pub fn write(&self, config: &mut Config, text: &str) -> bool {
         match &self.kind {
             Kind::File => true,
+            // Often a variable that was to be filled in, and nothing that may be
+            // passed over: it says where the store is kept, or who may read it.
+            Kind::Folder(_) | Kind::PathOrNone(_) if text.is_empty() => false,
             Kind::Address(place) => put((place.of_mut)(config), text.parse().ok()),
             Kind::AddressOrNone(place) if text.is_empty() => {
                 put((place.of_mut)(config), Some(None))
             }
             Kind::AddressOrNone(place) => put((place.of_mut)(config), text.parse().ok().map(Some)),
-            Kind::PathOrNone(place) => {
-                let path = (!text.is_empty()).then(|| PathBuf::from(text));
-                put((place.of_mut)(config), Some(path))
-            }
+            Kind::PathOrNone(place) => put((place.of_mut)(config), Some(Some(text.into()))),
             Kind::CollectorOrNone(place) if text.is_empty() => {
                 put((place.of_mut)(config), Some(None))
             }
@@ -247,7 +247,7 @@ impl Setting {
             Kind::Hosts(_) => {
                 "* or names with commas between them, such as kv.example,kv.internal".to_owned()
             }
-            Kind::Switch(_) => "on or off".to_owned(),
+            Kind::Switch(_) => "on or off, or true or false".to_owned(),
             Kind::Format(_) => "pretty or json".to_owned(),
             Kind::Levels(_) => "a level (off, error, warn, info, debug, trace) or a list such as \
                                 warn,nanokv=debug"

@@ -70,8 +70,8 @@ pub(in crate::config) fn is_collector(text: &str) -> bool {
 /// On or off, by its name.
 pub(in crate::config) fn switch(text: &str) -> Option<bool> {
     match text {
-        "on" => Some(true),
-        "off" => Some(false),
+        "on" | "true" => Some(true),
+        "off" | "false" => Some(false),
         _ => None,
     }
 }

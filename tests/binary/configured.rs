@@ -16,7 +16,7 @@ fn config(program: Program) -> BTreeMap<String, (String, String)> {
     assert_eq!(output.status.code(), Some(0), "{error}");
     text.lines()
         .map(|line| {
-            let (setting, source) = line.split_once("# ").unwrap();
+            let (setting, source) = line.rsplit_once("  # ").unwrap();
             let (name, value) = setting.split_once('=').unwrap();
             let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
             (name, (value, source.to_owned()))
@@ -79,6 +79,23 @@ fn what_config_prints_is_a_file_of_the_same_settings() {
         values(config(again)),
         values(config(Program::new(&arguments)))
     );
+}
+
+#[test]
+fn a_switch_is_said_in_the_words_of_each_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("nanokv.toml");
+    for (said, holds) in [("true", "on"), ("\"on\"", "on"), ("false", "off")] {
+        fs::write(&file, format!("console = {said}\n")).unwrap();
+        let settings = config(Program::new(&[
+            "config",
+            "--config",
+            file.to_str().unwrap(),
+            "--audit",
+        ]));
+        assert_eq!(settings["console"].0, format!("\"{holds}\""));
+        assert_eq!(settings["audit"].0, "\"on\"");
+    }
 }
 
 #[test]

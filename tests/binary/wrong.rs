@@ -70,6 +70,14 @@ fn a_wrong_flag_is_named_with_its_value_and_what_would_be_right() {
             "bytes_in_flight_max = \"1MiB\" (--bytes-in-flight-max): must be at least 4194304",
         ),
         (
+            ["--data-dir", ""],
+            "data_dir = \"\" (--data-dir): is not the path of a directory",
+        ),
+        (
+            ["--identities", ""],
+            "identities = \"\" (--identities): is not the path of a file",
+        ),
+        (
             ["--config", "nowhere.toml"],
             "config = \"nowhere.toml\" (--config): cannot be read: No such file",
         ),

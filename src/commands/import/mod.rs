@@ -24,6 +24,7 @@ use crate::{
         terms::switch,
         words,
     },
+    config::check::SET_BYTES_BESIDE,
 };
 
 const FILE: &str = "FILE";
@@ -33,7 +34,7 @@ const RESUME: &str = "resume";
 /// Lines that are sent at once, at most, and bytes of them, unless one line has
 /// more.
 const BATCH_LINES_MAX: i64 = 512;
-const BATCH_BYTES_MAX: usize = 1 << 20;
+const BATCH_BYTES_MAX: i64 = 1 << 20;
 
 /// What can be typed after `nanokv import`.
 #[must_use]
@@ -69,6 +70,9 @@ pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
     ask(typed, async |kv| {
         let described = kv.describe().await?;
         let limits = described.limits;
+        let largest = limits.key_bytes_max
+            + limits.value_bytes_max
+            + i64::try_from(SET_BYTES_BESIDE).unwrap_or(0);
         let mut import = Import {
             kv,
             lines,
@@ -76,6 +80,7 @@ pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
             now: described.server_time.unwrap_or(SystemTime::UNIX_EPOCH),
             keeps_ids: described.capabilities.iter().any(|it| it == "request_id"),
             batch_lines_max: limits.batch_operations_max.clamp(1, BATCH_LINES_MAX),
+            batch_bytes_max: (limits.message_bytes_max - largest).clamp(1, BATCH_BYTES_MAX),
             value_bytes_max: limits.value_bytes_max,
             json: server::json(typed),
             bar: Bar::new(),
@@ -100,6 +105,8 @@ struct Import {
     now: SystemTime,
     keeps_ids: bool,
     batch_lines_max: i64,
+    /// So many leave room for one more of any size.
+    batch_bytes_max: i64,
     value_bytes_max: i64,
     json: bool,
     bar: Bar,
@@ -170,7 +177,8 @@ impl Import {
     fn fill(&mut self, batch: &mut Batch) -> Result<bool, Failure> {
         let mut line = Vec::new();
         let most = usize::try_from(self.batch_lines_max).unwrap_or(1);
-        while batch.sets.len() < most && batch.bytes < BATCH_BYTES_MAX {
+        let most_bytes = usize::try_from(self.batch_bytes_max).unwrap_or(1);
+        while batch.sets.len() < most && batch.bytes < most_bytes {
             if !self.lines.next(&mut line)? {
                 return Ok(true);
             }
@@ -192,7 +200,7 @@ impl Import {
                     ..
                 }) if at <= self.now => batch.tally.expired += 1,
                 Ok(line) => {
-                    batch.bytes += line.key.len() + bytes(&line);
+                    batch.bytes += line.key.len() + bytes(&line) + SET_BYTES_BESIDE;
                     batch.sets.push((number, self.set(number, line)));
                 }
             }
