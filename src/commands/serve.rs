@@ -233,6 +233,7 @@ async fn open(
             })?;
         receiver.await??
     } else {
+        tracing::info!("kept in memory alone: what is stored is gone with the process");
         Memory::open(memory, clock.clone())
     };
     // From here on nobody else moves the clock.

@@ -41,7 +41,8 @@ pub trait Engine: Send + Sync + 'static {
     /// The entry under a key, if there is one.
     ///
     /// # Errors
-    /// None on a memory engine; others may be out of reach.
+    /// None in memory alone; [`Error::JournalFailed`] where it is kept, and others may
+    /// be out of reach.
     fn get(&self, read: Read<'_>) -> impl Future<Output = Result<Option<Entry>, Error>> + Send;
 
     /// As [`Self::get`], without a copy: what `view` makes of the entry. It is
@@ -63,7 +64,8 @@ pub trait Engine: Send + Sync + 'static {
     /// Makes one change, or refuses it and changes nothing.
     ///
     /// # Errors
-    /// What [`Mutation::decide`] refuses, and [`Error::MemoryFull`].
+    /// What [`Mutation::decide`] refuses, [`Error::MemoryFull`], and where it is kept
+    /// what the journal refuses.
     fn mutate(&self, mutation: Mutation<'_>)
     -> impl Future<Output = Result<Applied, Error>> + Send;
 
@@ -166,7 +168,7 @@ pub trait Engine: Send + Sync + 'static {
     /// A page of entries in key order.
     ///
     /// # Errors
-    /// None on a memory engine; others may be out of reach.
+    /// Those of [`Self::get`].
     fn list(&self, query: ListQuery<'_>) -> impl Future<Output = Result<Page, Error>> + Send;
 
     /// Removes the keys of a range, in key order, `entries_max` of them at most.
