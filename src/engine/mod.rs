@@ -177,8 +177,8 @@ pub trait Engine: Send + Sync + 'static {
     /// after all that are.
     ///
     /// # Errors
-    /// None on a memory engine; others may be out of reach. What was removed
-    /// until then is.
+    /// What the journal refuses, where it is kept; others may be out of reach. What was
+    /// removed until then is.
     fn delete_range(
         &self,
         range: &Range,
