@@ -3,12 +3,10 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_stream::Stream;
 
 use crate::{
@@ -23,7 +21,7 @@ use crate::{
     },
     gate::{
         access::{caller::Caller, identity::Right},
-        load::wide,
+        places::{Places, Taken},
         refusal::Refusal,
         state::State,
     },
@@ -34,7 +32,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Backups {
     state: State,
-    places: Arc<Semaphore>,
+    places: Places,
     limits: Limits,
 }
 
@@ -70,7 +68,7 @@ pub struct Backup {
     stopping: Stopping,
     /// Where callers say who they are.
     guard: Option<Box<Guard>>,
-    _place: OwnedSemaphorePermit,
+    _place: Taken,
 }
 
 /// How far it is.
@@ -88,10 +86,9 @@ impl Backups {
     /// As many as `limits` allow, while the server is not stopping.
     #[must_use]
     pub fn new(state: State, limits: Limits) -> Self {
-        let places = limits.backups_max.min(Semaphore::MAX_PERMITS);
         Self {
             state,
-            places: Arc::new(Semaphore::new(places)),
+            places: Places::new(limits.backups_max),
             limits,
         }
     }
@@ -99,8 +96,7 @@ impl Backups {
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> usize {
-        let places = self.limits.backups_max.min(Semaphore::MAX_PERMITS);
-        places.saturating_sub(self.places.available_permits())
+        self.places.count()
     }
 
     /// Begins a backup.
@@ -111,10 +107,8 @@ impl Backups {
     pub async fn begin<E: Engine>(&self, engine: &E, caller: &Caller) -> Result<Backup, Failure> {
         let may = caller.has(Right::Admin);
         may.map_err(|denied| Failure::from(&denied))?;
-        let place = Arc::clone(&self.places).try_acquire_owned();
-        let place = place.map_err(|_| Refusal::Backups {
-            backups_max: wide(self.limits.backups_max),
-        })?;
+        let none = |backups_max| Refusal::Backups { backups_max };
+        let place = self.places.take(1, none)?;
         let image = engine.image().await?;
         tracing::info!(entries = image.entries(), "a backup begins");
         Ok(Backup {

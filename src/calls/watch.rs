@@ -2,11 +2,9 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_stream::Stream;
 
 use crate::{
@@ -16,7 +14,12 @@ use crate::{
         wire::watch,
     },
     engine::{Engine, WatchItem, WatchQuery},
-    gate::{access::caller::Caller, load::wide, refusal::Refusal, state::State},
+    gate::{
+        access::caller::Caller,
+        places::{Places, Taken},
+        refusal::Refusal,
+        state::State,
+    },
     model::{error::Error, range::Range, version::Version},
     proto,
 };
@@ -25,9 +28,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Watches {
     state: State,
-    places: Arc<Semaphore>,
-    ranges_bytes: Arc<Semaphore>,
-    limits: Limits,
+    places: Places,
+    ranges_bytes: Places,
 }
 
 /// How many watches there may be.
@@ -59,33 +61,30 @@ pub struct Watching<S> {
     is_ended: bool,
     /// Where callers say who they are.
     guard: Option<Box<Guard>>,
-    _places: [OwnedSemaphorePermit; 2],
+    _places: [Taken; 2],
 }
 
 impl Watches {
     /// As many as `limits` allow, while the server is not stopping.
     #[must_use]
     pub fn new(state: State, limits: Limits) -> Self {
-        let places = |max: usize| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
         Self {
             state,
-            places: places(limits.watchers_max),
-            ranges_bytes: places(limits.ranges_bytes_max),
-            limits,
+            places: Places::new(limits.watchers_max),
+            ranges_bytes: Places::new(limits.ranges_bytes_max),
         }
     }
 
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> usize {
-        let places = self.limits.watchers_max.min(Semaphore::MAX_PERMITS);
-        places.saturating_sub(self.places.available_permits())
+        self.places.count()
     }
 
     /// How many there may be.
     #[must_use]
     pub const fn count_max(&self) -> usize {
-        self.limits.watchers_max
+        self.places.max()
     }
 
     /// Begins a watch.
@@ -112,19 +111,14 @@ impl Watches {
         })
     }
 
-    fn enter(&self, ranges: &[Range]) -> Result<[OwnedSemaphorePermit; 2], Refusal> {
-        let place = Arc::clone(&self.places).try_acquire_owned();
-        let place = place.map_err(|_| Refusal::Watchers {
-            watchers_max: wide(self.limits.watchers_max),
-        })?;
-        let bytes = ranges.iter().map(Range::bytes).sum::<usize>();
-        // What does not fit is more than there can be.
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let bytes = Arc::clone(&self.ranges_bytes).try_acquire_many_owned(bytes);
-        let bytes = bytes.map_err(|_| Refusal::WatchRanges {
-            watch_ranges_bytes_max: wide(self.limits.ranges_bytes_max),
-        })?;
-        Ok([place, bytes])
+    fn enter(&self, ranges: &[Range]) -> Result<[Taken; 2], Refusal> {
+        let none = |watchers_max| Refusal::Watchers { watchers_max };
+        let place = self.places.take(1, none)?;
+        let bytes = ranges.iter().map(Range::bytes).sum();
+        let none = |watch_ranges_bytes_max| Refusal::WatchRanges {
+            watch_ranges_bytes_max,
+        };
+        Ok([place, self.ranges_bytes.take(bytes, none)?])
     }
 }
 

@@ -13,6 +13,7 @@ pub mod kind;
 pub mod load;
 pub mod opening;
 pub mod outgoing;
+pub mod places;
 pub mod rate;
 pub mod refusal;
 pub mod reply;

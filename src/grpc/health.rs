@@ -5,11 +5,9 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_stream::{Stream, wrappers::WatchStream};
 use tonic::{Request, Response, Status, server::NamedService};
 use tonic_health::pb::{
@@ -19,6 +17,7 @@ use tonic_health::pb::{
 use crate::{
     calls::{failure::Failure, status},
     gate::{
+        places::{Places, Taken},
         refusal::Refusal,
         state::{Phase, State},
     },
@@ -37,8 +36,7 @@ pub const READINESS: &str = <KvServiceServer<Kv<()>> as NamedService>::NAME;
 #[derive(Clone, Debug)]
 pub struct Health {
     state: State,
-    watches: Arc<Semaphore>,
-    watches_max: usize,
+    watches: Places,
 }
 
 /// A name that can be asked for.
@@ -56,10 +54,7 @@ impl Health {
     pub fn new(state: State, health_watches_max: usize) -> Self {
         Self {
             state,
-            watches: Arc::new(Semaphore::new(
-                health_watches_max.min(Semaphore::MAX_PERMITS),
-            )),
-            watches_max: health_watches_max,
+            watches: Places::new(health_watches_max),
         }
     }
 }
@@ -81,16 +76,15 @@ impl health_server::Health for Health {
     type WatchStream = Watch;
 
     async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Watch>, Status> {
-        let permit = Arc::clone(&self.watches).try_acquire_owned().map_err(|_| {
-            let health_watches_max = u64::try_from(self.watches_max).unwrap_or(u64::MAX);
-            Failure::from(&Refusal::HealthWatches { health_watches_max })
-        })?;
+        let none =
+            |health_watches_max| Failure::from(&Refusal::HealthWatches { health_watches_max });
+        let place = self.watches.take(1, none)?;
         Ok(Response::new(Watch {
             name: Name::of(&request.get_ref().service),
             phases: WatchStream::new(self.state.subscribe()),
             told: None,
             end: End::NotYet,
-            _permit: permit,
+            _place: place,
         }))
     }
 }
@@ -124,7 +118,7 @@ pub struct Watch {
     phases: WatchStream<Phase>,
     told: Option<ServingStatus>,
     end: End,
-    _permit: OwnedSemaphorePermit,
+    _place: Taken,
 }
 
 /// How far a watch is from its end.

@@ -21,7 +21,7 @@ use tonic::{Request, Status};
 use crate::{
     calls::{failure::Failure, store::Store},
     engine::Engine,
-    gate::{refusal::Refusal, state::State},
+    gate::{places::Places, refusal::Refusal, state::State},
     grpc::pipeline::{reader::Reader, work::Work},
 };
 
@@ -37,8 +37,7 @@ pub(super) const ID_BYTES_MAX: usize = 11;
 #[derive(Clone, Debug)]
 pub struct Pipelines {
     state: State,
-    places: Arc<Semaphore>,
-    limit: usize,
+    places: Places,
 }
 
 impl Pipelines {
@@ -47,16 +46,14 @@ impl Pipelines {
     pub fn new(state: State, pipelines_max: usize) -> Self {
         Self {
             state,
-            places: Arc::new(Semaphore::new(pipelines_max.min(Semaphore::MAX_PERMITS))),
-            limit: pipelines_max,
+            places: Places::new(pipelines_max),
         }
     }
 
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> usize {
-        let places = self.limit.min(Semaphore::MAX_PERMITS);
-        places.saturating_sub(self.places.available_permits())
+        self.places.count()
     }
 
     /// Begins a pipeline on `store`, as its caller asks it.
@@ -70,10 +67,8 @@ impl Pipelines {
     {
         store.engine()?;
         let limits = *store.limits();
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
-            let pipelines_max = u64::try_from(self.limit).unwrap_or(u64::MAX);
-            Failure::from(&Refusal::Pipelines { pipelines_max })
-        })?;
+        let none = |pipelines_max| Failure::from(&Refusal::Pipelines { pipelines_max });
+        let place = self.places.take(1, none)?;
         let (_, mut extensions, lists) = request.into_parts();
         let (sender, answers) = mpsc::channel(limits.pipeline_lists_in_flight_max);
         let reader = Reader {

@@ -104,8 +104,7 @@ pub(super) fn watch(query: &mut Query) -> Result<proto::WatchRequest, Invalid> {
     let snapshot = query.flag("snapshot")?.then_some(Start::Snapshot(true));
     if after.is_some() && snapshot.is_some() {
         let rule = "it does not go together with after_version";
-        let conflict = crate::model::error::Rule::Conflict;
-        return Err(Invalid::new("snapshot", conflict, rule));
+        return Err(Invalid::new("snapshot", Rule::Conflict, rule));
     }
     Ok(proto::WatchRequest {
         ranges: vec![range(query)],
@@ -124,7 +123,7 @@ fn event_types(given: Option<String>) -> Result<Vec<i32>, Invalid> {
         let kind = kind.or_else(|| proto::EventType::from_str_name(name));
         kind.map(i32::from).ok_or_else(|| {
             let rule = "types are PUT, DELETE, EXPIRE and EVICT, with commas between them";
-            Invalid::new("event_types", crate::model::error::Rule::OutOfRange, rule)
+            Invalid::new("event_types", Rule::OutOfRange, rule)
         })
     });
     types.collect()

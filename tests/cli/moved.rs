@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::{
     asked::{Asked, Ended},
-    program::eventually,
+    program::{Program, eventually},
 };
 
 fn path(folder: &TempDir, name: &str) -> String {
@@ -67,6 +67,25 @@ fn what_is_exported_is_imported_as_it_was() {
     assert!(!fs::exists(path(&folder, "f.import")).unwrap());
     // A file that is there is not written over.
     assert!(kv.ends(2, &["export", &file]).contains("is there already"));
+}
+
+#[test]
+fn no_more_is_sent_at_once_than_the_server_takes() {
+    let (small, folder) = (
+        Program::new(&["serve"])
+            .variable("NANOKV_VALUE_BYTES_MAX", "16KiB")
+            .variable("NANOKV_MESSAGE_BYTES_MAX", "24KiB"),
+        TempDir::new().unwrap(),
+    );
+    let kv = Asked::of(small.serve());
+    let file = path(&folder, "f");
+    let value = |number: usize| "x".repeat(if number % 9 == 0 { 16 << 10 } else { 1000 });
+    let lines = (0..100).map(|number| {
+        let entry = json!({"key": format!("key/{number}"), "value": {"text": value(number)}});
+        format!("{entry}\n")
+    });
+    fs::write(&file, lines.collect::<String>()).unwrap();
+    assert_eq!(kv.done(&["import", &file]), "100 stored\n");
 }
 
 #[test]

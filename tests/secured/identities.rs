@@ -288,6 +288,33 @@ async fn a_token_that_is_made_lets_in_whom_its_lines_say() {
     );
 }
 
+#[test]
+fn no_token_is_made_that_would_be_of_no_use() {
+    let folder = Folder::new();
+    let out = folder.path("a.token");
+    for (arguments, told) in [
+        (
+            ["--name", "two words", "--prefix", "a/"],
+            "a name has 1 to 128",
+        ),
+        (
+            ["--name", "a", "--expires-in", "9000y"],
+            "--expires-in: not beyond",
+        ),
+        (
+            ["--name", "a", "--rights", "admin"],
+            "--rights: on which keys?",
+        ),
+    ] {
+        let made = ["token", "--out", out.to_str().unwrap()];
+        let output = Program::new(&[&made[..], &arguments].concat()).output();
+        let (lines, error) = written(&output);
+        assert_eq!((output.status.code(), &*lines), (Some(2), ""), "{error}");
+        assert!(error.contains(told), "{error}");
+        assert!(!out.exists());
+    }
+}
+
 #[tokio::test]
 async fn a_load_says_who_calls() {
     let folder = Folder::new();

@@ -70,9 +70,9 @@ pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
     ask(typed, async |kv| {
         let described = kv.describe().await?;
         let limits = described.limits;
-        let largest = limits.key_bytes_max
-            + limits.value_bytes_max
-            + i64::try_from(SET_BYTES_BESIDE).unwrap_or(0);
+        let beside = i64::try_from(SET_BYTES_BESIDE).unwrap_or(0);
+        let largest = [limits.key_bytes_max, limits.value_bytes_max, beside];
+        let largest = largest.into_iter().fold(0, i64::saturating_add);
         let mut import = Import {
             kv,
             lines,
@@ -80,7 +80,10 @@ pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
             now: described.server_time.unwrap_or(SystemTime::UNIX_EPOCH),
             keeps_ids: described.capabilities.iter().any(|it| it == "request_id"),
             batch_lines_max: limits.batch_operations_max.clamp(1, BATCH_LINES_MAX),
-            batch_bytes_max: (limits.message_bytes_max - largest).clamp(1, BATCH_BYTES_MAX),
+            batch_bytes_max: limits
+                .message_bytes_max
+                .saturating_sub(largest)
+                .clamp(1, BATCH_BYTES_MAX),
             value_bytes_max: limits.value_bytes_max,
             json: server::json(typed),
             bar: Bar::new(),

@@ -14,7 +14,7 @@ use tonic::Status;
 
 use crate::{
     calls::failure::Failure,
-    gate::{load::Share, refusal::Refusal},
+    gate::{load::Share, places::Taken, refusal::Refusal},
     grpc::pipeline::codec::Reply,
 };
 
@@ -38,14 +38,14 @@ pub struct Answers {
     next: mpsc::Receiver<Answer>,
     reader: AbortHandle,
     is_ended: bool,
-    _place: OwnedSemaphorePermit,
+    _place: Taken,
 }
 
 impl Answers {
     pub(super) const fn new(
         next: mpsc::Receiver<Answer>,
         reader: AbortHandle,
-        place: OwnedSemaphorePermit,
+        place: Taken,
     ) -> Self {
         Self {
             next,
@@ -96,6 +96,7 @@ mod tests {
     use tonic::Code;
 
     use super::*;
+    use crate::gate::places::Places;
     use crate::{
         gate::{access::caller::Caller, each::Each},
         proto,
@@ -104,7 +105,7 @@ mod tests {
     fn answers() -> (mpsc::Sender<Answer>, Answers, AbortHandle) {
         let (sender, receiver) = mpsc::channel(4);
         let reader = tokio::spawn(std::future::pending::<()>()).abort_handle();
-        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let place = Places::new(1).take(1, |_| ()).unwrap();
         let answers = Answers::new(receiver, reader.clone(), place);
         (sender, answers, reader)
     }
