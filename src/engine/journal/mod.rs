@@ -15,6 +15,7 @@ mod load;
 mod log;
 mod names;
 mod open;
+mod packing;
 mod planted;
 mod queue;
 mod record;

@@ -6,25 +6,19 @@ use crate::engine::journal::{
     backup::{About, Summary},
     layout::{
         backup::{First, Last},
-        record::{self, Item},
-        snapshot::{self, Kind},
+        snapshot::Kind,
         wide,
     },
+    packing::Packing,
     record::Record,
 };
-
-/// A block is written when it has so many bytes.
-const BLOCK_BYTES: usize = 256 << 10;
 
 /// A backup that is being written.
 #[derive(Debug)]
 pub struct Writer {
     digest: Sha256,
     bytes: u64,
-    blocks: u32,
-    chain: u32,
-    content: Vec<u8>,
-    content_count: u32,
+    packing: Packing,
     entries: u64,
     requests: u64,
 }
@@ -36,10 +30,7 @@ impl Writer {
         let mut writer = Self {
             digest: Sha256::new(),
             bytes: 0,
-            blocks: 0,
-            chain: 0,
-            content: Vec::new(),
-            content_count: 0,
+            packing: Packing::default(),
             entries: 0,
             requests: 0,
         };
@@ -48,7 +39,7 @@ impl Writer {
             version: about.version,
             time: about.time,
         };
-        writer.write(Kind::BackupFirst, 0, &first.write(), out);
+        writer.say(Kind::BackupFirst, &first.write(), out);
         writer
     }
 
@@ -66,13 +57,12 @@ impl Writer {
             Record::Remember { .. } => self.requests += 1,
             Record::Put { .. } | Record::Remove { .. } | Record::Touch { .. } => self.entries += 1,
         }
-        record::write(&Item::Record(record), &mut self.content);
-        self.content_count = self.content_count.saturating_add(1);
+        self.packing.push(record);
     }
 
     /// Adds to `out` what was pushed, if that is enough for a block.
     pub fn flush(&mut self, out: &mut Vec<u8>) {
-        if self.content.len() >= BLOCK_BYTES {
+        if self.packing.is_due() {
             self.end_block(out);
         }
     }
@@ -80,15 +70,13 @@ impl Writer {
     /// Adds the rest to `out`.
     #[must_use]
     pub fn finish(mut self, out: &mut Vec<u8>) -> Summary {
-        if self.content_count > 0 {
-            self.end_block(out);
-        }
+        self.end_block(out);
         let last = Last {
             entries: self.entries,
             requests: self.requests,
             digest: self.digest.clone().finalize().into(),
         };
-        self.write(Kind::BackupLast, 0, &last.write(), out);
+        self.say(Kind::BackupLast, &last.write(), out);
         Summary {
             entries: self.entries,
             requests: self.requests,
@@ -98,19 +86,19 @@ impl Writer {
     }
 
     fn end_block(&mut self, out: &mut Vec<u8>) {
-        let count = std::mem::take(&mut self.content_count);
-        let mut content = std::mem::take(&mut self.content);
-        self.write(Kind::Records, count, &content, out);
-        content.clear();
-        // One that had a large value in it is not kept as large.
-        content.shrink_to(2 * BLOCK_BYTES);
-        self.content = content;
+        let begin = out.len();
+        self.packing.pack(out);
+        self.count(begin, out);
     }
 
-    fn write(&mut self, kind: Kind, count: u32, content: &[u8], out: &mut Vec<u8>) {
+    fn say(&mut self, kind: Kind, content: &[u8], out: &mut Vec<u8>) {
         let begin = out.len();
-        self.chain = snapshot::write(kind, self.blocks, count, self.chain, content, out);
-        self.blocks = self.blocks.wrapping_add(1);
+        self.packing.say(kind, content, out);
+        self.count(begin, out);
+    }
+
+    /// What was added to `out` belongs to it.
+    fn count(&mut self, begin: usize, out: &[u8]) {
         let block = out.get(begin..).unwrap_or_default();
         self.digest.update(block);
         self.bytes += wide(block.len());
