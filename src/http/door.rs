@@ -38,7 +38,6 @@ use crate::{
         entry, events,
         hosts::Hosts,
         hot::{self, Looked},
-        media,
         plain::Plain,
         problem,
         query::decoded,
@@ -359,7 +358,6 @@ impl<E: Engine> Site<E> {
         }
         if !method.is_safe() {
             origins.permit(&request)?;
-            media::is_whole(request.headers())?;
         }
         let store = &self.store.of(request.body().caller().clone());
         // What reads answers HEAD too, and leaves its body out at the end.

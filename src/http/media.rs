@@ -35,7 +35,7 @@ pub enum Form {
 ///
 /// # Errors
 /// `MEDIA_TYPE_UNSUPPORTED` for one that is encoded, an [`Invalid`] for a part.
-pub fn is_whole(headers: &HeaderMap) -> Result<(), Failure> {
+fn is_whole(headers: &HeaderMap) -> Result<(), Failure> {
     if headers.contains_key(header::CONTENT_RANGE) {
         let rule = "a body is the whole of it";
         return Err(Invalid::new("Content-Range", Rule::Malformed, rule).into());
@@ -55,6 +55,7 @@ pub fn is_whole(headers: &HeaderMap) -> Result<(), Failure> {
 /// # Errors
 /// `MEDIA_TYPE_UNSUPPORTED`, or a `kind` that there is not.
 pub fn form(headers: &HeaderMap, kind: Option<&str>) -> Result<Form, Failure> {
+    is_whole(headers)?;
     match kind {
         None => {}
         Some("text") => return Ok(Form::Raw(Kind::Text)),

@@ -96,13 +96,13 @@ impl StoreClock {
         loop {
             tokio::time::sleep(DISCIPLINE_EVERY).await;
             let suspended = suspended_us();
-            let (line, step_us) = self.0.line().next(
-                self.0.elapsed(),
-                wall_us(),
-                suspended.saturating_sub(suspended_before),
-            );
-            suspended_before = suspended;
+            let wall_us = wall_us();
+            // Last: who reads the line of before beyond this can be ahead of the next.
+            let elapsed_us = self.0.elapsed();
+            let suspended_us = suspended.saturating_sub(suspended_before);
+            let (line, step_us) = self.0.line().next(elapsed_us, wall_us, suspended_us);
             self.0.draw(line);
+            suspended_before = suspended;
             if step_us > 0 {
                 tracing::warn!(
                     step_ms = step_us / 1000,
