@@ -160,7 +160,6 @@ fn make() -> (Files, Written) {
         // At once.
         snapshot_log_bytes_min: 100 << 10,
         disk_free_bytes_min: 0,
-        history_changes: 0,
         ..Config::default()
     };
     let made = Made {

@@ -180,7 +180,7 @@ fn within_open_files(config: Config) -> Config {
             connections_max,
             wanted,
             open_files_max,
-            "connections_max is lower than it was set: no more files may be open"
+            "connections_max is lowered: no more files may be open"
         );
     }
     config

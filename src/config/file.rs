@@ -67,7 +67,7 @@ fn parse(path: &Path, text: &str) -> (Vec<Given>, Vec<Fault>) {
             });
             continue;
         };
-        match text_of(value.get_ref()) {
+        match text_of(setting, value.get_ref()) {
             Ok(text) => given.push(Given {
                 setting,
                 text,
@@ -86,12 +86,13 @@ fn parse(path: &Path, text: &str) -> (Vec<Given>, Vec<Fault>) {
 }
 
 /// A value as it would be written in the environment, or what it is instead.
-fn text_of(value: &DeValue<'_>) -> Result<String, String> {
+fn text_of(setting: &Setting, value: &DeValue<'_>) -> Result<String, String> {
     match value {
         DeValue::String(text) => Ok(text.to_string()),
         DeValue::Integer(number) => Ok(number.to_string()),
         DeValue::Float(number) => Err(number.to_string()),
-        DeValue::Boolean(boolean) => Ok(boolean.to_string()),
+        DeValue::Boolean(boolean) if setting.is_switch() => Ok(boolean.to_string()),
+        DeValue::Boolean(boolean) => Err(boolean.to_string()),
         DeValue::Datetime(datetime) => Err(datetime.to_string()),
         DeValue::Array(_) => Err("an array".to_owned()),
         DeValue::Table(_) => Err("a table".to_owned()),
@@ -160,8 +161,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_integer_or_boolean_is_refused_with_its_line() {
+    fn what_is_neither_text_nor_integer_is_refused_with_its_line() {
         for (value, found) in [
+            ("true", "true"),
             ("1.5", "1.5"),
             ("[1]", "an array"),
             ("{ a = 1 }", "a table"),

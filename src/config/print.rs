@@ -25,7 +25,7 @@ pub fn effective_text(loaded: &Loaded) -> String {
     let (names, values) = (names.unwrap_or_default(), values.unwrap_or_default());
     let mut text = String::new();
     for (name, value, source) in rows {
-        // What is not said cannot be said either: there is no word for it.
+        // What is not said is left to be said: for a path there is no word for it.
         let mark = if value == NOT_SAID { "# " } else { "" };
         line(
             &mut text,

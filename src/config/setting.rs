@@ -161,6 +161,12 @@ impl Setting {
         )
     }
 
+    /// Whether it is on or off.
+    #[must_use]
+    pub const fn is_switch(&self) -> bool {
+        matches!(self.kind, Kind::Switch(_))
+    }
+
     /// What it is in `config`, as it could be given; nothing for the file.
     #[must_use]
     pub fn read(&self, config: &Config) -> String {
@@ -262,10 +268,7 @@ impl Setting {
     /// What its flag says when it stands alone; `None`: it never does.
     #[must_use]
     pub const fn alone(&self) -> Option<&'static str> {
-        match &self.kind {
-            Kind::Switch(_) => Some("on"),
-            _ => None,
-        }
+        if self.is_switch() { Some("on") } else { None }
     }
 
     /// What stands for its value in `--help`.

@@ -145,7 +145,7 @@ impl<F> Passing<F> {
             self.ending.begin(response.headers());
         }
         match passed {
-            Ok(response) if self.kind.may_go_on() => {
+            Ok(response) if self.kind.may_go_on() && response.status().is_success() => {
                 let room = &self.ending.gate.inner.room;
                 let place = (self.kind == Kind::Watch).then(|| room.place());
                 let held_up = place.as_ref().and_then(|_| self.share.pace());

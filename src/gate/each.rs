@@ -49,16 +49,16 @@ impl Each {
     pub fn enter(&self, caller: &Caller, bytes: usize, sent: usize) -> Result<Share, Refusal> {
         let address = self.gate.as_ref().and_then(|gate| gate.meter.as_ref());
         let meter = caller.meter(address);
-        let metered = meter.map_or(Ok(()), |meter| {
-            let entered = meter.enter();
-            meter.charge(sent);
-            entered
-        });
-        let entered = metered.and_then(|()| self.load.enter());
-        let entered = entered.and_then(|mut share| {
+        let entered = self.load.enter().and_then(|mut share| {
+            if let Some(meter) = meter {
+                meter.enter()?;
+            }
             share.receive(bytes)?;
             Ok(share.paid_by(meter))
         });
+        if let Some(meter) = meter {
+            meter.charge(sent);
+        }
         if let Some(gate) = &self.gate {
             gate.count_list(entered.as_ref().err());
         }

@@ -68,7 +68,7 @@ pub async fn put<E: Engine>(store: &Store<E>, request: Request, key: String) -> 
     let bytes = body::read(body, store.limits().message_bytes_max).await?;
     let mut given: proto::SetRequest = match form {
         Form::Json => {
-            body_says(&mut query)?;
+            body_says(&query)?;
             json::read(&bytes)?
         }
         Form::Raw(kind) => proto::SetRequest {
@@ -263,7 +263,7 @@ fn value(kind: Kind, bytes: Bytes) -> Result<proto::Value, Invalid> {
 }
 
 /// That the query says nothing that stands in the body where that is JSON.
-fn body_says(query: &mut Query) -> Result<(), Invalid> {
+fn body_says(query: &Query) -> Result<(), Invalid> {
     let names = [
         "ttl",
         "expire_time",
@@ -271,7 +271,7 @@ fn body_says(query: &mut Query) -> Result<(), Invalid> {
         "keep_expiry",
         "return_previous",
     ];
-    match names.into_iter().find(|name| query.take(name).is_some()) {
+    match names.into_iter().find(|name| query.has(name)) {
         None => Ok(()),
         Some(name) => {
             let rule = "a body in JSON says it itself";

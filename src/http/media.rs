@@ -40,8 +40,8 @@ fn is_whole(headers: &HeaderMap) -> Result<(), Failure> {
         let rule = "a body is the whole of it";
         return Err(Invalid::new("Content-Range", Rule::Malformed, rule).into());
     }
-    let encoding = headers.get(header::CONTENT_ENCODING);
-    if encoding.is_some_and(|encoding| encoding != "identity") {
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if !encodings.all(|it| it.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(problem::unsupported_media(
             "as it is, without Content-Encoding",
         ));

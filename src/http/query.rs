@@ -78,6 +78,12 @@ impl Query {
         Some(self.given.swap_remove(at).1)
     }
 
+    /// Whether a parameter is given.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.given.iter().any(|(given, _)| given == name)
+    }
+
     /// Whether a parameter says true.
     ///
     /// # Errors

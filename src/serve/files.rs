@@ -9,7 +9,19 @@ pub fn raise_open_files() -> Option<u64> {
         }
         Err(error) => {
             tracing::warn!(%error, "open files could not be raised");
-            None
+            may_be_open()
         }
     }
+}
+
+#[cfg(unix)]
+fn may_be_open() -> Option<u64> {
+    rlimit::getrlimit(rlimit::Resource::NOFILE)
+        .ok()
+        .map(|(soft, _)| soft)
+}
+
+#[cfg(not(unix))]
+fn may_be_open() -> Option<u64> {
+    None
 }

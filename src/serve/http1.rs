@@ -145,8 +145,6 @@ fn builder(config: &Config, idle_max: Duration, turns: Turns) -> http1::Builder 
     let mut builder = http1::Builder::new();
     builder
         .timer(turns)
-        // Who says no more has yet to be answered.
-        .half_close(true)
         .header_read_timeout(idle_max)
         .max_buf_size(header_bytes.max(BUFFER_BYTES_MIN));
     builder

@@ -8,7 +8,6 @@ mod drained;
 #[cfg(target_os = "linux")]
 mod files;
 mod health;
-mod kept;
 mod metrics;
 mod program;
 mod quiet;

@@ -216,12 +216,14 @@ impl Writer {
         let entries = self.blocks.records();
         tracing::info!(entries, bytes, "a snapshot was written");
         *shared.covered.lock() = self.begin;
+        let old = names::snapshot(before);
+        let removed = if before > 0 {
+            disk.remove(&old).map_err(Fault::of(disk, "remove", &old))
+        } else {
+            Ok(())
+        };
+        // Whatever came of that: nobody else lets go of the log in its place.
         recycle::recycle(shared)?;
-        // Last: one that is left is removed when the store is opened again.
-        if before > 0 {
-            let old = names::snapshot(before);
-            disk.remove(&old).map_err(Fault::of(disk, "remove", &old))?;
-        }
-        Ok(())
+        removed
     }
 }

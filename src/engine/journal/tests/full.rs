@@ -244,12 +244,17 @@ fn what_could_not_be_let_go_of_on_a_full_disk_is_once_there_is_room() {
     for at in 0..40 {
         let mut rig = Rig::new(&config());
         rig.fill_segments(3);
+        rig.snapshot().unwrap();
+        rig.fill_segments(3);
         rig.tender.step().unwrap();
         rig.disk.fail(Failing::Once(at, ErrorKind::StorageFull));
         let failed = rig.snapshot().is_err();
-        let snapshots = rig.journal.status().snapshots;
-        if failed && snapshots == 1 && rig.journal.status().segments > 1 {
+        let is_published = rig.journal.status().snapshots == 2;
+        if failed && is_published && rig.journal.status().segments > 1 {
             put_off += 1;
+            let names = rig.disk.image().into_keys();
+            let snapshots = names.filter(|name| name.starts_with("snapshot-")).count();
+            assert_eq!(snapshots, 1, "call {at}");
             rig.disk.set_free_bytes(Some(0));
             // None is left for the log to go on in.
             let mut spares = rig.parts.shared.spares.lock();
