@@ -79,7 +79,13 @@ fn no_more_is_sent_at_once_than_the_server_takes() {
     );
     let kv = Asked::of(small.serve());
     let file = path(&folder, "f");
-    let value = |number: usize| "x".repeat(if number.is_multiple_of(9) { 16 << 10 } else { 1000 });
+    let value = |number: usize| {
+        "x".repeat(if number.is_multiple_of(9) {
+            16 << 10
+        } else {
+            1000
+        })
+    };
     let lines = (0..100).map(|number| {
         let entry = json!({"key": format!("key/{number}"), "value": {"text": value(number)}});
         format!("{entry}\n")
