@@ -34,7 +34,7 @@ const RESUME: &str = "resume";
 /// Lines that are sent at once, at most, and bytes of them, unless one line has
 /// more.
 const BATCH_LINES_MAX: i64 = 512;
-const BATCH_BYTES_MAX: i64 = 1 << 20;
+const BATCH_BYTES_MAX: usize = 1 << 20;
 
 /// What can be typed after `nanokv import`.
 #[must_use]
@@ -70,9 +70,9 @@ pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
     ask(typed, async |kv| {
         let described = kv.describe().await?;
         let limits = described.limits;
-        let beside = i64::try_from(SET_BYTES_BESIDE).unwrap_or(0);
-        let largest = [limits.key_bytes_max, limits.value_bytes_max, beside];
-        let largest = largest.into_iter().fold(0, i64::saturating_add);
+        let bytes = |limit: i64| usize::try_from(limit).unwrap_or(0);
+        let largest = bytes(limits.key_bytes_max.saturating_add(limits.value_bytes_max))
+            .saturating_add(SET_BYTES_BESIDE);
         let mut import = Import {
             kv,
             lines,
@@ -80,8 +80,7 @@ pub fn run(typed: &ArgMatches) -> Result<(), Failure> {
             now: described.server_time.unwrap_or(SystemTime::UNIX_EPOCH),
             keeps_ids: described.capabilities.iter().any(|it| it == "request_id"),
             batch_lines_max: limits.batch_operations_max.clamp(1, BATCH_LINES_MAX),
-            batch_bytes_max: limits
-                .message_bytes_max
+            batch_bytes_max: bytes(limits.message_bytes_max)
                 .saturating_sub(largest)
                 .clamp(1, BATCH_BYTES_MAX),
             value_bytes_max: limits.value_bytes_max,
@@ -109,7 +108,7 @@ struct Import {
     keeps_ids: bool,
     batch_lines_max: i64,
     /// So many leave room for one more of any size.
-    batch_bytes_max: i64,
+    batch_bytes_max: usize,
     value_bytes_max: i64,
     json: bool,
     bar: Bar,
@@ -180,8 +179,7 @@ impl Import {
     fn fill(&mut self, batch: &mut Batch) -> Result<bool, Failure> {
         let mut line = Vec::new();
         let most = usize::try_from(self.batch_lines_max).unwrap_or(1);
-        let most_bytes = usize::try_from(self.batch_bytes_max).unwrap_or(1);
-        while batch.sets.len() < most && batch.bytes < most_bytes {
+        while batch.sets.len() < most && batch.bytes < self.batch_bytes_max {
             if !self.lines.next(&mut line)? {
                 return Ok(true);
             }

@@ -34,10 +34,11 @@ pub(super) fn trim(shared: &Shared) -> Result<(), Fault> {
     let config = &shared.config;
     // As many as a log has between two snapshots at least.
     let max = narrow(config.snapshot_log_bytes_min / config.segment_bytes) + 1;
+    let max = max.min(SPARES_MAX);
     loop {
         let name = {
             let mut spares = shared.spares.lock();
-            if spares.count() <= max.min(SPARES_MAX) {
+            if spares.count() <= max {
                 return Ok(());
             }
             spares.dirty.pop_front()
